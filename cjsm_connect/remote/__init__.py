@@ -1,0 +1,94 @@
+"""Everything that is executed ON a host, as text: standard library of Python 3.9, builtin types in and out.
+
+The modules beside this one are sent over SSH as one stand-alone program and are never installed. This file is the
+controller's side: it composes the program and reads its answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cjsm_connect.results import CjsmError
+
+MARK = "CJSM-ANSWER "
+
+_LOADER = """\
+import json, sys, types
+def _module(name, source=None):
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__path__ = []
+    parent, _, child = name.rpartition(".")
+    if parent:
+        setattr(sys.modules[parent], child, module)
+    if source is not None:
+        exec(compile(source, name, "exec"), module.__dict__)
+    return module
+def _main(packages, sources, entry, arguments, mark):
+    try:
+        for name in packages:
+            _module(name)
+        for name, source in sources:
+            _module(name, source)
+        name, _, function = entry.partition(":")
+        answer = {"ok": getattr(sys.modules[name], function)(arguments)}
+    except Exception as error:
+        answer = {"error": type(error).__name__ + ": " + str(error)}
+    sys.stdout.flush()
+    print(mark + json.dumps(answer), flush=True)
+"""
+
+
+class RemoteError(CjsmError):
+    """The program on the host did not do its work; the message says what was seen."""
+
+
+def program(modules: Sequence[str], entry: str, arguments: dict[str, Any]) -> str:
+    """The text of one stand-alone Python program.
+
+    `modules` are names under cjsm_connect.remote in the order in which they import each other ("common", "collect",
+    "observe.firewall"); `entry` is "MODULE:FUNCTION", called with `arguments`. On the host the modules have the names
+    they have here, so the same import statements work in both places. Pure ASCII.
+    """
+    packages = ["cjsm_connect", "cjsm_connect.remote"]
+    packages += [f"cjsm_connect.remote.{name.rpartition('.')[0]}" for name in modules if "." in name]
+    sources = [(f"cjsm_connect.remote.{name}", _source(name)) for name in modules]
+    call = [list(dict.fromkeys(packages)), sources, f"cjsm_connect.remote.{entry}", arguments, MARK]
+    return f"{_LOADER}_main(*json.loads({json.dumps(call)!r}))\n"
+
+
+def command(seconds: int) -> str:
+    """The command that reads a program from standard input and ends it, whatever it does, after `seconds`."""
+    return f"timeout -s KILL {seconds:d} python3 -I -"
+
+
+def answer(output: str) -> Any:
+    """What the program returned, from its standard output.
+
+    Raises:
+        RemoteError: it failed, was ended by the time limit, or something else answered.
+    """
+    for line in reversed(output.splitlines()):
+        if line.startswith(MARK):
+            return _unpacked(line[len(MARK) :])
+    raise RemoteError("the program on the host gave no answer (ended by its time limit, or python3 is missing)")
+
+
+def _unpacked(text: str) -> Any:
+    try:
+        envelope = json.loads(text)
+    except ValueError as error:
+        raise RemoteError(f"the host's answer is not JSON: {error}") from error
+    if not isinstance(envelope, dict) or not envelope.keys() & {"ok", "error"}:
+        raise RemoteError("the host's answer has neither a result nor an error")
+    if "error" in envelope:
+        raise RemoteError(str(envelope["error"]))
+    return envelope["ok"]
+
+
+@cache
+def _source(name: str) -> str:
+    return (Path(__file__).parent / f"{name.replace('.', '/')}.py").read_text()

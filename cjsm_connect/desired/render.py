@@ -1,0 +1,28 @@
+"""Templates -> text. A missing value is an error, never an empty place in a configuration."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+
+
+def template(name: str, **values: Any) -> str:
+    """Render `templates/NAME` with `values`. Jinja2 with StrictUndefined; the final newline is kept."""
+    return _environment().get_template(name).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    # configuration files, not HTML: escaping would corrupt them
+    return Environment(  # noqa: S701
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

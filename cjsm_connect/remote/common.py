@@ -1,0 +1,77 @@
+"""What the programs on a host share. Standard library of Python 3.9."""
+
+import hashlib
+import os
+import subprocess
+
+# administrators' own PATH and language must not change what a program prints
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
+
+
+class Failed(Exception):
+    """A program ended with an error, was missing, or took too long; the message holds the end of what it said."""
+
+
+def attempt(argv, text="", seconds=30):
+    """Run a program without a shell: (exit code, standard output, standard error).
+
+    127 when it is not installed, 124 when it did not end within `seconds`.
+    """
+    try:
+        done = subprocess.run(
+            argv,
+            input=text,
+            capture_output=True,
+            timeout=seconds,
+            env=ENVIRONMENT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError:
+        return 127, "", argv[0] + ": not installed"
+    except subprocess.TimeoutExpired:
+        return 124, "", "%s: no end within %d seconds" % (argv[0], seconds)
+    return done.returncode, done.stdout, done.stderr
+
+
+def run(argv, text="", seconds=30):
+    """The standard output of a program that must succeed.
+
+    Raises:
+        Failed: it did not; the message says what it said last.
+    """
+    code, out, err = attempt(argv, text, seconds)
+    if code:
+        said = (err.strip() or out.strip())[-800:]
+        raise Failed("%s ended with %d: %s" % (" ".join(argv[:4]), code, said))
+    return out
+
+
+def read(path, default=None):
+    """The text of a file, or `default` if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return default
+
+
+def digest(path):
+    """SHA-256 of a file's bytes in hex."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def write_private(path, text, mode=0o600):
+    """Create a new file that nobody else can read, even for a moment; never follows or replaces what is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, mode)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
