@@ -1,5 +1,7 @@
 """What the programs on a host share. Standard library of Python 3.9."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import subprocess
@@ -16,7 +18,7 @@ class Failed(Exception):
     """A program ended with an error, was missing, or took too long; the message holds the end of what it said."""
 
 
-def attempt(argv, text="", seconds=30):
+def attempt(argv: list[str], text: str = "", seconds: float = 30) -> tuple[int, str, str]:
     """Run a program without a shell: (exit code, standard output, standard error).
 
     127 when it is not installed, 124 when it did not end within `seconds`.
@@ -39,7 +41,7 @@ def attempt(argv, text="", seconds=30):
     return done.returncode, done.stdout, done.stderr
 
 
-def run(argv, text="", seconds=30):
+def run(argv: list[str], text: str = "", seconds: float = 30) -> str:
     """The standard output of a program that must succeed.
 
     Raises:
@@ -52,7 +54,7 @@ def run(argv, text="", seconds=30):
     return out
 
 
-def read(path, default=None):
+def read(path: str, default: str = "") -> str:
     """The text of a file, or `default` if there is none."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -61,13 +63,13 @@ def read(path, default=None):
         return default
 
 
-def digest(path):
+def digest(path: str) -> str:
     """SHA-256 of a file's bytes in hex."""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def write_private(path, text, mode=0o600):
+def write_private(path: str, text: str, mode: int = 0o600) -> None:
     """Create a new file that nobody else can read, even for a moment; never follows or replaces what is there."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
