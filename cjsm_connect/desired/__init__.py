@@ -6,6 +6,9 @@ compares the sum with one snapshot. Nothing here touches a host, a clock or a fi
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -144,6 +147,12 @@ class Key:
     @property
     def key(self) -> str:
         return self.path
+
+    @property
+    def certificate_digest(self) -> str:
+        """SHA-256 over the DER of the returned certificates, as the collector computes it for what is installed."""
+        bodies = re.findall("-----BEGIN CERTIFICATE-----(.*?)-----END", self.certificate or "", re.DOTALL)
+        return hashlib.sha256(b"".join(base64.b64decode(body) for body in bodies)).hexdigest() if bodies else ""
 
 
 @dataclass(frozen=True, slots=True)

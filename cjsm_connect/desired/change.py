@@ -1,0 +1,177 @@
+"""Desired against one snapshot: what differs. Plan, apply and drift all read this and nothing else. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cjsm_connect.desired import (
+    Answer,
+    Desired,
+    Directory,
+    File,
+    Firewall,
+    Key,
+    Map,
+    Package,
+    Service,
+    Settings,
+)
+from cjsm_connect.desired.settings import merged
+from cjsm_connect.desired.snapshot import Snapshot, map_set, sha256, watched
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file to write: its new content and what was there before (None: nothing, or not to be shown)."""
+
+    file: File
+    before: str | None
+    exists: bool
+    why: str  # "new", "content", "owner or mode"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChange:
+    """One unit that is not as wanted, and how it differs."""
+
+    service: Service
+    watches: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """One key to make, to request a certificate for, or to give its returned certificate."""
+
+    key: Key
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What must happen on one host; empty when nothing differs."""
+
+    packages: tuple[Package, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    absent: tuple[str, ...] = ()
+    maps: tuple[Map, ...] = ()
+    keys: tuple[KeyChange, ...] = ()
+    firewalls: tuple[Firewall, ...] = ()
+    services: tuple[ServiceChange, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) for name in self.__slots__)
+
+    @property
+    def writes(self) -> bool:
+        """Does anything below /etc change, so that install has something to do?"""
+        return bool(self.directories or self.files or self.absent or self.maps or self.keys)
+
+
+def change(desired: Desired, snapshot: Snapshot) -> Change:
+    """What differs between Desired and a snapshot taken with `questions(desired)`."""
+    packages = tuple(item for item in desired.packages if item.name not in snapshot["packages"])
+    names = {item.name for item in packages}
+    return Change(
+        packages=packages,
+        answers=tuple(item for item in desired.answers if item.package in names),
+        directories=tuple(item for item in desired.directories if not _as_wanted(item, _found(snapshot, item.path))),
+        files=tuple(_files(desired, snapshot)),
+        absent=tuple(item.path for item in desired.absent if _found(snapshot, item.path)["kind"] != "absent"),
+        maps=desired.maps if _maps_differ(desired, snapshot) else (),
+        keys=tuple(_keys(desired, snapshot)),
+        firewalls=tuple(item for item in desired.firewalls if _firewall_differs(item, snapshot)),
+        services=tuple(_services(desired, snapshot)),
+    )
+
+
+def _found(snapshot: Snapshot, path: str) -> dict[str, Any]:
+    found = snapshot["files"][path]
+    assert isinstance(found, dict)
+    return found
+
+
+def _as_wanted(item: Directory | File, found: dict[str, Any]) -> bool:
+    """Kind, owner, group and mode; not the content."""
+    kind = "directory" if isinstance(item, Directory) else "file"
+    wanted = (kind, item.owner, item.group, item.mode)
+    return wanted == (found["kind"], found.get("owner"), found.get("group"), found.get("mode"))
+
+
+def _files(desired: Desired, snapshot: Snapshot) -> Iterator[FileChange]:
+    for file in (*desired.files, *(_as_file(item, snapshot) for item in desired.settings)):
+        found = _found(snapshot, file.path)
+        before = None if file.secret else found.get("content")
+        if found["kind"] == "absent":
+            yield FileChange(file, None, exists=False, why="new")
+        elif found.get("sha256") != sha256(file.content):
+            yield FileChange(file, before, exists=True, why="content")
+        elif not _as_wanted(file, found):
+            yield FileChange(file, before, exists=True, why="owner or mode")
+
+
+def _as_file(item: Settings, snapshot: Snapshot) -> File:
+    """Settings laid over what the host has now."""
+    content = merged(item.form, _found(snapshot, item.path).get("content", ""), item.entries)
+    return File(item.path, content, item.owner, item.group, item.mode)
+
+
+def _maps_differ(desired: Desired, snapshot: Snapshot) -> bool:
+    target = snapshot["maps"] or ""
+    return bool(desired.maps) and target.rpartition("/")[2] != map_set(desired.maps)
+
+
+def _keys(desired: Desired, snapshot: Snapshot) -> Iterator[KeyChange]:
+    for key in desired.keys:
+        found = snapshot["keys"][key.path]
+        if not found["exists"]:
+            yield KeyChange(key, "make the private key on the host, and a certificate request")
+        elif not found["private"]:
+            yield KeyChange(key, "close the private key to everybody but root")
+        elif not found["request"]:
+            yield KeyChange(key, "write the certificate request again")
+        elif key.certificate and found["chain"] != key.certificate_digest:
+            yield KeyChange(key, "install the returned certificate")
+
+
+def _firewall_differs(wall: Firewall, snapshot: Snapshot) -> bool:
+    state = snapshot["firewalls"][wall.table]
+    return bool(state["boot"] != sha256(wall.ruleset) or not state["live_is_boot"] or not state["enabled"])
+
+
+def _services(desired: Desired, snapshot: Snapshot) -> Iterator[ServiceChange]:
+    for service in desired.services:
+        watches = watched(service, desired)
+        why = _service_differs(service, snapshot["units"][service.unit])
+        if why:
+            yield ServiceChange(service, tuple(watches), why)
+
+
+def _service_differs(service: Service, unit: dict[str, Any]) -> str:
+    """How a unit differs from what is wanted; "" when it does not."""
+    if not service.running and unit["active"] in ("active", "activating", "reloading"):
+        return "stop"
+    if service.running and unit["active"] not in ("active", "reloading"):
+        return "start"
+    if service.enabled and unit["enabled"] in ("disabled", "masked", ""):
+        return "enable"
+    if not service.enabled and unit["enabled"] == "enabled":
+        return "disable"
+    if service.running and not unit["current"]:
+        return service.on_change if service.on_change != "none" else ""
+    return ""
+
+
+def difference(change: FileChange) -> str:
+    """A unified diff of one file, for the plan; a secret file says only that it differs."""
+    if change.file.secret:
+        return f"(content of {change.file.path} is secret and not shown)\n"
+    old = (change.before or "").splitlines(keepends=True)
+    new = change.file.content.splitlines(keepends=True)
+    path = change.file.path
+    return "".join(difflib.unified_diff(old, new, path if change.exists else "/dev/null", path))

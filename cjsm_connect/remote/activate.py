@@ -1,0 +1,120 @@
+"""Make the running services what the files say, try them, and go back by ourselves when they fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+from cjsm_connect.remote import collect, common, firewall, generation, health
+
+
+def activate(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments: services, health, firewalls, folder (the generation to fall back to, "" for none), seconds.
+
+    Returns what was done, or `{"failed": ..., "restored": [...]}` when a service or a try failed and the host went
+    back to the generation before.
+    """
+    done: list[str] = []
+    try:
+        for wall in arguments["firewalls"]:
+            firewall.load(wall)
+            done.append(f"loaded {wall['table']}, to be confirmed")
+        settle_all(arguments["services"], done)
+        health.all_well(arguments["health"])
+    except common.Failed as error:
+        return go_back(arguments, done, str(error))
+    return {"done": done}
+
+
+def settle_all(services: list[dict[str, Any]], done: list[str]) -> None:
+    """Bring every unit to its state, in order; the systemd manager first reads changed unit files."""
+    common.run(["systemctl", "daemon-reload"], seconds=60)
+    states = collect.units({service["unit"]: service["watches"] for service in services})
+    for service in services:
+        action = settle(service, states[service["unit"]])
+        if action:
+            done.append(f"{service['unit']}: {action}")
+
+
+def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
+    """Bring one unit to its state and note what it has loaded; returns what was done, "" for nothing.
+
+    Raises:
+        Failed: the unit is missing, or is not active afterwards.
+    """
+    unit = service["unit"]
+    actions = []
+    if service["enabled"] != (state["enabled"] not in ("disabled", "masked", "")):
+        actions.append("enable" if service["enabled"] else "disable")
+        common.run(["systemctl", actions[-1], unit], seconds=60)
+    action = needed(service, state)
+    if action:
+        actions.append(action)
+        common.run(["systemctl", action, unit], seconds=180)
+    if service["running"]:
+        must_be_active(unit)
+        note(service)
+    return ", ".join(actions)
+
+
+def needed(service: dict[str, Any], state: dict[str, Any]) -> str:
+    """start, stop, reload, restart or "" for one unit, decided from its state."""
+    active = state["active"] in ("active", "reloading")
+    if not service["running"]:
+        return "stop" if active else ""
+    if not active:
+        return "restart" if state["active"] == "failed" else "start"
+    if state["current"] or service["on_change"] == "none":
+        return ""
+    return service["on_change"]
+
+
+def must_be_active(unit: str) -> None:
+    """Wait up to 10 s for a unit to be active.
+
+    Raises:
+        Failed: it is not; the message has the last lines of its journal.
+    """
+    state = {}
+    for _ in range(50):
+        state = collect.units({unit: []})[unit]
+        if state["active"] == "active":
+            return
+        if state["active"] == "failed" or state["load"] != "loaded":
+            break
+        time.sleep(0.2)
+    _, said, _ = common.attempt(["journalctl", "--no-pager", "-n", "5", "-o", "cat", "-u", unit])
+    raise common.Failed(
+        f"{unit} is {state['active']} ({state['load']}), expected active; it said: {said.strip()[-600:]}"
+    )
+
+
+def note(service: dict[str, Any]) -> None:
+    """Remember what content a unit has loaded, so that the next run need not load it again."""
+    if not service["watches"]:
+        return
+    noted = collect.activations()
+    noted[service["unit"]] = {"digest": collect.watched_digest(service["watches"]), "started": 0}
+    path = collect.STATE + "/activated.json"
+    if os.path.exists(path + ".new"):
+        os.unlink(path + ".new")
+    os.makedirs(collect.STATE, mode=0o711, exist_ok=True)
+    common.write_private(path + ".new", json.dumps(noted))
+    os.rename(path + ".new", path)
+
+
+def go_back(arguments: dict[str, Any], done: list[str], why: str) -> dict[str, Any]:
+    """Restore the generation before and the services on it; what cannot be restored is said too."""
+    restored: list[str] = []
+    problems: list[str] = []
+    for wall in arguments["firewalls"]:
+        firewall.undo(wall)
+    if arguments["folder"]:
+        restored = generation.restore(arguments["folder"])
+        for service in arguments["services"]:
+            code, _, err = common.attempt(["systemctl", "try-reload-or-restart", service["unit"]], seconds=180)
+            if code:
+                problems.append(f"{service['unit']}: {err.strip()[-200:]}")
+    return {"failed": why, "done": done, "restored": restored, "problems": problems}
