@@ -1,0 +1,73 @@
+"""Where the hosts stand: networks, services around them, the way out, and flows that the organisation adds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from annotated_types import MinLen
+
+from .values import Address, Name, Network, Part, Port, Several, Text, Url
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def port_of(url: str) -> int:
+    """The TCP port that an address of ours leads to."""
+    parts = urlsplit(url)
+    return parts.port or DEFAULT_PORTS[parts.scheme]
+
+
+class Zone(Part):
+    """A network of the estate. `zone` says on which side it lies: inside, perimeter, or towards the internet."""
+
+    name: Name
+    cidr: Network
+    zone: Literal["lan", "dmz", "wan"]
+
+
+class Mirrors(Part):
+    """Where packages and virus signatures come from, and the addresses behind those names for the firewall."""
+
+    packages: Url | None = None
+    security: Url | None = None
+    signatures: Url | None = None
+    addresses: Several[Address] = ()
+
+
+class Egress(Part):
+    """Leave to reach any host by HTTPS, where there is neither proxy nor mirror; shown in the evidence."""
+
+    to: Literal["any:443"]
+    approver: Text
+    reason: Text
+
+
+class Estate(Part):
+    """The hosts' surroundings. Terms v10.2, clause 18: where data is kept and from where it is administered."""
+
+    topology: Literal["separated", "co-located"]
+    data_location: Text
+    administered_from: Annotated[Several[Network], MinLen(1)]
+    administration_location: Text
+    dns: Annotated[Several[Address], MinLen(1)]
+    ntp: Annotated[Several[Address], MinLen(1)]
+    proxy: Url | None = None
+    egress: Egress | None = None
+    mirrors: Mirrors = Mirrors()
+    networks: Annotated[Several[Zone], MinLen(1)]
+
+
+class DeclaredFlow(Part):
+    """A flow of the organisation's own that a managed host must go on serving, such as IMAP for its users.
+
+    Cyber Essentials wants each inbound rule approved and its business need written down.
+    """
+
+    name: Name
+    source: Annotated[Several[Network], MinLen(1)]
+    host: Name
+    protocol: Literal["tcp", "udp"] = "tcp"
+    ports: Annotated[Several[Port], MinLen(1)]
+    reason: Text
+    approver: Text

@@ -1,0 +1,105 @@
+"""The one place of the model that touches the disk and the clock: read the folder, hand it to the pure part."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from cjsm_connect.results import CjsmError
+
+from .draft import Draft, examine
+from .model import Organisation
+from .problems import OrganisationError, Problem
+from .references import is_inside, referred_files
+
+FILE_NAME = "organisation.toml"
+
+
+def load(path: Path, *, require_files: bool = True) -> Organisation:
+    """The organisation described by a file, or by organisation.toml in a folder.
+
+    Raises OrganisationError with all problems at once. `require_files=False` accepts that referred files and
+    SSH keys are not there yet; what is there is still judged.
+    """
+    return read(path, require_files=require_files).organisation()
+
+
+def read(path: Path, *, require_files: bool = True) -> Draft:
+    """What is valid in an organisation file and what is not; raises only when nothing can be read at all."""
+    file = (path / FILE_NAME if path.is_dir() else path).absolute()
+    mapping = _toml(file)
+    draft = examine(
+        mapping,
+        _files(mapping, file.parent),
+        datetime.now(UTC).date(),
+        folder=file.parent,
+        file=file.name,
+        require_files=require_files,
+    )
+    return replace(draft, problems=draft.problems + tuple(_key_problems(draft, file.name, require_files)))
+
+
+def parse(
+    mapping: Mapping[str, Any], files: Mapping[str, str], today: date, *, folder: Path = Path("/")
+) -> Organisation:
+    """The same without disk or clock: `files` are texts by name relative to the folder, `today` a UTC date."""
+    return examine(mapping, files, today, folder=folder).organisation()
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).rpartition(" (at ")
+        problem = Problem(file.name, place.rstrip(")"), message, "TOML as described at https://toml.io")
+    except UnicodeDecodeError as error:
+        problem = Problem(file.name, f"byte {error.start}", "a byte that is not UTF-8", "a text file in UTF-8")
+    except OSError as error:
+        reason = (error.strerror or "an error").lower()
+        problem = Problem(str(file), "the file", reason, "a readable organisation file; `cjsm init` makes one")
+    raise OrganisationError([problem])
+
+
+def _files(mapping: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """The text of every file that belongs to the organisation, by name; what cannot be read is left out."""
+    names = [reference.name for reference in referred_files(mapping) if is_inside(reference.name)]
+    names += [f"certificates/{path.name}" for path in (folder / "certificates").glob("*.pem")]
+    names += ["ssh_config", "known_hosts"]
+    texts = {name: _text(folder / name) for name in names}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _key_problems(draft: Draft, file: str, require_files: bool) -> Iterator[Problem]:
+    """SSH refuses a missing key, and a key that others may read (man ssh, FILES)."""
+    for section in ("hosts", "vantage"):
+        for host in draft.sections[section]:
+            path = host.ssh.key_file
+            key = f'{section}["{host.name}"].ssh.key_file'
+            if path is None:
+                continue
+            if not path.is_file():
+                if require_files:
+                    yield Problem(file, key, f"{path}, which is missing", "the private key for this host")
+            elif mode := path.stat().st_mode & 0o077:
+                yield Problem(file, key, f"{path}, open to others ({mode:03o})", f"a key of mode 600: chmod 600 {path}")
+
+
+def secret(reference: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """The secret behind `env:NAME` or `file:PATH` (relative to the folder). CjsmError when it is not there."""
+    kind, _, place = reference.partition(":")
+    found = environment.get(place) if kind == "env" else _text(folder / Path(place).expanduser())
+    if not found:
+        where = f"environment variable {place}" if kind == "env" else f"file {place}"
+        raise CjsmError(f"A secret is expected in the {where}; nothing was found there. Set it, then try again.")
+    return found.removesuffix("\n")

@@ -1,0 +1,75 @@
+"""How much room mail needs, in bytes, computed from what the organisation declared of its mail. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .mail import Mail
+from .model import Organisation
+
+MIB = 1 << 20
+
+LOG_MARGIN_DAYS = 7
+"""Days kept beyond the threshold, so that a day on which rotation failed costs nothing."""
+
+LOG_BYTES_PER_MESSAGE = 4096
+"""Text that one message leaves in the mail log: about 16 lines of 200-250 bytes (connect, both TLS handshakes, queue,
+scan, delivery, removal), measured on a relay that takes and passes on one message, and rounded up."""
+
+JOURNAL_BYTES_PER_MESSAGE = 3 * LOG_BYTES_PER_MESSAGE
+"""The journal stores each line with about 25 fields and an index (systemd.journal-fields(7))."""
+
+JOURNAL_DAYS = 14
+"""The journal is where rsyslog reads from: it must survive a long outage of rsyslog, not the whole half year."""
+
+
+def log_files(organisation: Organisation) -> int:
+    """How many completed daily files of the mail log are kept."""
+    return organisation.policy.log_days.value + LOG_MARGIN_DAYS
+
+
+def mail_log_bytes(organisation: Organisation) -> int:
+    """What the mail log needs on disk: two days as text, all other days compressed (gzip: a tenth; counted as a fifth)."""
+    day = organisation.mail.messages_per_day * LOG_BYTES_PER_MESSAGE
+    return 2 * day + (log_files(organisation) - 1) * day // 5
+
+
+def journal_bytes(organisation: Organisation) -> int:
+    """What the journal may use: JOURNAL_DAYS of mail, at least 256 MiB for everything else that a host says."""
+    mail = organisation.mail.messages_per_day * JOURNAL_BYTES_PER_MESSAGE * JOURNAL_DAYS
+    return max(256 * MIB, _whole_mebibytes(mail))
+
+
+def log_disk_bytes(organisation: Organisation) -> int:
+    """What all logs together need below /var/log."""
+    return mail_log_bytes(organisation) + journal_bytes(organisation)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanLimits:
+    """clamd's limits, bytes, all from one value: message_size_limit < max_file <= stream, max_file < max_scan."""
+
+    stream: int
+    max_file: int
+    max_scan: int
+
+
+CLAMD_CEILING = 2047 * MIB
+"""clamd refuses to look into files of 2 GiB and more (clamd.conf(5), MaxFileSize)."""
+
+
+def scan_limits(mail: Mail) -> ScanLimits:
+    """What the scanner must be able to look at so that no message Postfix accepts is too big for it.
+
+    message_size_limit counts a message as it travels, attachments in base64 (4 bytes for 3, RFC 2045, 6.8), so decoded
+    parts are always smaller. Two things make it bigger: the milter sees CR LF where Postfix counted one byte (at most
+    doubling a message of empty lines), and archives unpack. One file may be four times the message, all that is
+    unpacked from one message ten times; what is over is refused, never called clean (AlertExceedsMax).
+    """
+    one_file = min(_whole_mebibytes(4 * mail.message_size_limit), CLAMD_CEILING)
+    return ScanLimits(one_file, one_file, min(_whole_mebibytes(10 * mail.message_size_limit), CLAMD_CEILING))
+
+
+def _whole_mebibytes(size: int) -> int:
+    """Rounded up, so that configuration files show round numbers."""
+    return -(-size // MIB) * MIB

@@ -1,0 +1,208 @@
+"""The small values an organisation file is made of: each accepts one spelling more than it keeps, or refuses."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic_core import PydanticCustomError
+
+LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
+SHA256_DIGITS = 64
+
+T = TypeVar("T")
+
+
+class Part(BaseModel):
+    """A piece of the organisation: frozen, no unknown key, no value turned into another type in silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+Several = Annotated[tuple[T, ...], Strict(False)]
+"""A TOML array, kept as a tuple."""
+
+
+def refusal(expected: str, found: str | None = None) -> PydanticCustomError:
+    """The error that says what was expected; `found` only when the plain value would not explain it."""
+    return PydanticCustomError("refused", "{expected}", {"expected": expected, "found": found})
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise refusal("a text that is not empty")
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise refusal("a text of one line, without control characters")
+    return value.strip()
+
+
+def _as_text(value: object, expected: str) -> str:
+    if not isinstance(value, str):
+        raise refusal(expected)
+    return value
+
+
+def domain_name(value: object) -> str:
+    """A domain as A-labels in lower case (RFC 5890, IDNA 2008), without the root's dot; or a refusal saying why."""
+    text = _as_text(value, "a domain name in quotes").strip()
+    _refuse_lookalikes(text)
+    name = _ascii_name(text.removesuffix("."))
+    labels = name.split(".")
+    if len(labels) < 2:
+        raise refusal("a full domain name with at least two labels, such as council.example")
+    if len(name) > 253 or any(len(label) > 63 for label in labels):
+        raise refusal("at most 253 characters, and 63 in each label (RFC 1035)")
+    if not all(LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+        raise refusal("labels of letters, digits and inner hyphens, with a dot between them (RFC 1123)")
+    return name
+
+
+def _refuse_lookalikes(text: str) -> None:
+    """Say it plainly where something else than a domain was written."""
+    if any(character.isspace() for character in text):
+        raise refusal("one domain name, without spaces")
+    if "@" in text:
+        raise refusal("the domain alone, without the part before the @")
+    if "*" in text:
+        raise refusal("each domain by name: there are no wildcards here")
+    if "_" in text:
+        raise refusal("a domain name without underscores (RFC 1123)")
+    if text.startswith("."):
+        raise refusal("a domain name that starts with a label, not with a dot")
+    if _is_address(text.strip("[]")):
+        raise refusal("a domain name, not an IP address")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ascii_name(text: str) -> str:
+    """The A-label form; plain names do not pay for the IDNA tables."""
+    lower = text.lower()
+    if lower.isascii() and "xn--" not in lower:
+        return lower
+    import idna
+
+    try:
+        return idna.encode(text, uts46=True, std3_rules=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise refusal(f"a name that IDNA 2008 allows ({error})") from error
+
+
+def email_address(value: object) -> str:
+    """An address `local@domain` (RFC 5321), the domain normalised, the local part as written."""
+    text = _as_text(value, "an e-mail address in quotes").strip()
+    local, at, domain = text.rpartition("@")
+    if not at or not LOCAL_PART.fullmatch(local) or len(local) > 64:
+        raise refusal("an e-mail address such as it.helpdesk@council.example")
+    return f"{local}@{domain_name(domain)}"
+
+
+def fingerprint(value: object) -> str:
+    """SHA-256 of a public key (SubjectPublicKeyInfo, DER) as lower-case hex with colons, as Postfix prints it."""
+    text = _as_text(value, "a fingerprint in quotes").strip().lower()
+    digits = text.replace(":", "")
+    if not re.fullmatch("[0-9a-f]+", digits):
+        raise refusal("hexadecimal digits, with or without colons")
+    if len(digits) != SHA256_DIGITS:
+        raise refusal("32 bytes: the SHA-256 of the public key", f"{len(digits) // 2} bytes")
+    return ":".join(re.findall("..", digits))
+
+
+def _address(value: object) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(_as_text(value, "an IP address in quotes"))
+    except ValueError as error:
+        raise refusal("one IP address, such as 192.0.2.10") from error
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(_as_text(value, "an IP network in quotes"))
+    except ValueError as error:
+        raise refusal("a network such as 192.0.2.0/24 (no bits beyond the prefix), or one address") from error
+
+
+def _name(value: str) -> str:
+    if not LABEL.fullmatch(value):
+        raise refusal("a short name of lower-case letters, digits and inner hyphens")
+    return value
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", value):
+        raise refusal("an identifier of lower-case letters, digits, dots and hyphens")
+    return value
+
+
+def _time_of_day(value: str) -> str:
+    if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise refusal('a time of day between "00:00" and "23:59"')
+    return value
+
+
+def _secret_reference(value: str) -> str:
+    if not SECRET_REFERENCE.fullmatch(value):
+        raise refusal("where the secret is kept, never the secret: env:NAME or file:PATH")
+    return value
+
+
+def _url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise refusal("an address such as http://mirror.council.example/debian") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or re.search(r"\s", value):
+        raise refusal("an address such as http://mirror.council.example/debian")
+    if parts.username or parts.password:
+        raise refusal("an address without a user name or password in it", "one with credentials (not shown)")
+    return value
+
+
+def _remote_path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value) or ".." in value.split("/"):
+        raise refusal("an absolute path on that host, of letters, digits, dots and hyphens")
+    return value
+
+
+def _telephone(value: str) -> str:
+    if not re.fullmatch(r"\+?[0-9 ()-]{5,20}", value) or sum(digit.isdigit() for digit in value) < 5:
+        raise refusal("a telephone number of digits and spaces, such as 020 7946 0000")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise refusal("HOST:PORT, such as syslog.council.example:6514")
+    if not _is_address(host.strip("[]")):
+        domain_name(host)
+    return value
+
+
+Address = Annotated[IPv4Address | IPv6Address, BeforeValidator(_address)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Domain = Annotated[str, BeforeValidator(domain_name)]
+Email = Annotated[str, BeforeValidator(email_address)]
+Fingerprint = Annotated[str, BeforeValidator(fingerprint)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Name = Annotated[str, AfterValidator(_name)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+RemotePath = Annotated[str, AfterValidator(_remote_path)]
+SecretReference = Annotated[str, AfterValidator(_secret_reference)]
+Telephone = Annotated[str, AfterValidator(_telephone)]
+Text = Annotated[str, AfterValidator(_text)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+Url = Annotated[str, AfterValidator(_url)]
