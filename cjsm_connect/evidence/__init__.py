@@ -1,0 +1,28 @@
+"""Evidence: results and observations as one signed bundle, and its verification offline.
+
+A bundle is a tar file. Its `statement.json` is an in-toto Statement v1 that names every file with its SHA-256; it is
+signed twice with one key: as DSSE (`statement.dsse.json`) and as detached CMS (`statement.cms`).
+"""
+
+from __future__ import annotations
+
+from cjsm_connect.results import CjsmError
+
+STATEMENT = "statement.json"
+DSSE = "statement.dsse.json"
+CMS = "statement.cms"
+SIGNATURE_FILES = frozenset({STATEMENT, DSSE, CMS})
+
+
+class EvidenceError(CjsmError):
+    """Evidence could not be made, or the tools to verify it (the key, the file) could not be read."""
+
+
+class Refused(CjsmError):
+    """A bundle, or a part of it, is not what a bundle must be. The message says what was expected and found."""
+
+
+def shown(text: object, limit: int = 120) -> str:
+    """Text from a bundle, fit for a terminal: one line, no control characters, shortened."""
+    plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text)[: limit + 1])
+    return plain if len(plain) <= limit else plain[:limit] + "..."

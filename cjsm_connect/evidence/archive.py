@@ -1,0 +1,78 @@
+"""The tar file around a bundle: written always the same, read as if an enemy had made it."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from . import Refused, shown
+
+MOST_BYTES = 64 * 2**20
+MOST_FILES = 256
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}(/[A-Za-z0-9][A-Za-z0-9._-]{0,90})?")
+
+
+def pack(files: Mapping[str, bytes], time: datetime) -> bytes:
+    """A plain tar (POSIX ustar) of `files`: sorted, owned by root, mode 0644, all of one time."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in sorted(files):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(files[name])
+            entry.mtime = int(time.timestamp())
+            archive.addfile(entry, io.BytesIO(files[name]))
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The files of a bundle, in memory only; nothing is ever written to a path that the bundle names.
+
+    Raises:
+        Refused: too large, too many files, a link or device, a name twice or outside, a damaged or padded archive.
+    """
+    if len(data) > MOST_BYTES:
+        raise Refused(f"the bundle is larger than {MOST_BYTES // 2**20} MiB")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            files = dict(_files(archive))
+            _nothing_hidden(data[archive.offset :])
+    except (tarfile.TarError, EOFError, OverflowError, ValueError, RecursionError) as error:
+        raise Refused(f"the bundle is not a plain tar file: {shown(error)}") from error
+    return files
+
+
+def _files(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    seen: set[str] = set()
+    for entry in archive:
+        if len(seen) == MOST_FILES:
+            raise Refused(f"the bundle holds more than {MOST_FILES} files")
+        _acceptable(entry, seen)
+        seen.add(entry.name)
+        yield entry.name, _content(archive, entry)
+
+
+def _acceptable(entry: tarfile.TarInfo, seen: set[str]) -> None:
+    name = shown(entry.name)
+    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.pax_headers:
+        raise Refused(f"the bundle may hold plain files only; {name!r} is a link, a folder, a device or extended entry")
+    if not NAME.fullmatch(entry.name):
+        raise Refused(f"the bundle holds a file with a name that no bundle uses: {name!r}")
+    if entry.name in seen:
+        raise Refused(f"the bundle holds two files named {name!r}")
+
+
+def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(entry)
+    # a header may claim any size; what is read is bounded by the bytes that are there
+    content = file.read(min(entry.size, MOST_BYTES)) if file else b""
+    if len(content) != entry.size:
+        raise Refused(f"the bundle is cut short inside {shown(entry.name)!r}")
+    return content
+
+
+def _nothing_hidden(rest: bytes) -> None:
+    if rest.strip(b"\0"):
+        raise Refused("the bundle holds bytes after its last file, or a damaged header; nothing may follow it")

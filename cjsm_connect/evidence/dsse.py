@@ -1,0 +1,89 @@
+"""DSSE, the Dead Simple Signing Envelope, over a statement (https://github.com/secure-systems-lab/dsse, v1)."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from . import DSSE, Refused, shown
+from .keys import key_identifier
+from .strict_json import parse_object, readable
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+MOST_SIGNATURES = 16
+ALGORITHM = ec.ECDSA(hashes.SHA256())
+
+
+def sign(payload: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The envelope, as JSON."""
+    signature = key.sign(_pre_authentication_encoding(payload), ALGORITHM)
+    return readable(
+        {
+            "payloadType": PAYLOAD_TYPE,
+            "payload": _encode(payload),
+            "signatures": [{"keyid": key_identifier(key.public_key()), "sig": _encode(signature)}],
+        }
+    )
+
+
+def verify(envelope: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
+    """The payload that `key` signed.
+
+    Raises:
+        Refused: not an envelope of a statement, or no signature in it is by this key over this payload.
+    """
+    document = parse_object(envelope, DSSE)
+    if document.get("payloadType") != PAYLOAD_TYPE:
+        raise Refused(f"{DSSE}: expected payloadType {PAYLOAD_TYPE}, found {shown(document.get('payloadType'))}")
+    payload = _decode(document.get("payload"), "payload")
+    signatures = _signatures(document.get("signatures"))
+    ours = [signature for keyid, signature in signatures if keyid == key_identifier(key)]
+    if not ours:
+        named = ", ".join(shown(keyid, 64) for keyid, _ in signatures)
+        raise Refused(f"{DSSE}: signed by another key: expected {key_identifier(key)}, found {named}")
+    if not any(_is_by(key, signature, payload) for signature in ours):
+        raise Refused(f"{DSSE}: the signature does not match: statement or signature was changed after signing")
+    return payload
+
+
+def _signatures(entries: Any) -> list[tuple[str, bytes]]:
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MOST_SIGNATURES:
+        raise Refused(f"{DSSE}: expected a list of 1 to {MOST_SIGNATURES} signatures")
+    return [_signature(entry) for entry in entries]
+
+
+def _signature(entry: Any) -> tuple[str, bytes]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("keyid"), str):
+        raise Refused(f"{DSSE}: expected each signature to be an object with keyid and sig")
+    return entry["keyid"], _decode(entry.get("sig"), "sig")
+
+
+def _is_by(key: ec.EllipticCurvePublicKey, signature: bytes, payload: bytes) -> bool:
+    try:
+        key.verify(signature, _pre_authentication_encoding(payload), ALGORITHM)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _pre_authentication_encoding(payload: bytes) -> bytes:
+    kind = PAYLOAD_TYPE.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _decode(value: Any, field: str) -> bytes:
+    try:
+        data = base64.b64decode(value, validate=True)
+    except (TypeError, ValueError) as error:
+        raise Refused(f"{DSSE}: expected base64 in {field!r}") from error
+    if _encode(data) != value:  # the last character has bits that mean nothing; they must not vary
+        raise Refused(f"{DSSE}: expected canonical base64 in {field!r}")
+    return data

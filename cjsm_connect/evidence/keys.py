@@ -1,0 +1,175 @@
+"""The evidence key: the controller's own, ECDSA P-256, encrypted on disk. Its certificate travels apart from it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from . import EvidenceError
+
+KEY = "key.pem"
+CERTIFICATE = "certificate.pem"
+CERTIFICATE_DAYS = 3 * 365
+LONGEST_NAME = 64  # X.520 ub-common-name and ub-organization-name
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceKey:
+    """A private key in memory with its self-signed certificate. Never printed, never stored by us in clear."""
+
+    private: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+
+def create(folder: Path, organisation: str, passphrase: str, now: datetime) -> EvidenceKey:
+    """Make key and certificate in `folder` (0700, ignored by git). Never overwrites a key.
+
+    Raises:
+        EvidenceError: a key is there already, the passphrase is too short, or the folder cannot be written.
+    """
+    if len(passphrase) < 12:
+        raise EvidenceError(f"the passphrase has {len(passphrase)} characters; expected at least 12")
+    made = EvidenceKey(private := ec.generate_private_key(ec.SECP256R1()), _certificate(private, organisation, now))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        write_new(folder / KEY, _encrypted(private, passphrase))
+        write_new(folder / CERTIFICATE, certificate_text(made.certificate, organisation))
+        if not (folder / ".gitignore").exists():
+            write_new(folder / ".gitignore", b"*\n")
+    except FileExistsError as error:
+        raise EvidenceError(
+            f"{error.filename} is there already and is kept: earlier bundles are verified with it. "
+            "To start afresh, move the folder away first"
+        ) from error
+    except OSError as error:
+        raise EvidenceError(f"the evidence key could not be written: {error}") from error
+    return made
+
+
+def load(folder: Path, passphrase: str) -> EvidenceKey:
+    """The key of `folder`, decrypted.
+
+    Raises:
+        EvidenceError: no key yet, another kind of key, others may read it, or the passphrase does not open it.
+    """
+    path = folder / KEY
+    try:
+        encrypted, certificate = path.read_bytes(), (folder / CERTIFICATE).read_bytes()
+        mode = path.stat().st_mode & 0o777
+    except OSError as error:
+        raise EvidenceError(f"no evidence key: {error}. Make one with: cjsm evidence init") from error
+    if mode & 0o077:
+        raise EvidenceError(f"{path} has mode {mode:04o}, expected 0600: others may have read it. Make a new key")
+    try:
+        private = serialization.load_pem_private_key(encrypted, passphrase.encode())
+    except TypeError as error:
+        raise EvidenceError(f"{path} is not encrypted; expected a key made by: cjsm evidence init") from error
+    except ValueError as error:
+        raise EvidenceError(f"the passphrase does not open {path}") from error
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
+        raise EvidenceError(f"{path} is not an ECDSA P-256 key")
+    return EvidenceKey(private, x509.load_pem_x509_certificate(certificate))
+
+
+def public_key(data: bytes, name: str) -> ec.EllipticCurvePublicKey:
+    """The organisation's public key, from its certificate (evidence.pub) or a plain PEM public key.
+
+    Raises:
+        EvidenceError: neither, or not ECDSA P-256.
+    """
+    try:
+        if b"BEGIN CERTIFICATE" in data:
+            key = x509.load_pem_x509_certificate(data).public_key()
+        else:
+            key = serialization.load_pem_public_key(data)  # type: ignore[assignment]
+    except ValueError as error:
+        raise EvidenceError(
+            f"{name}: expected a PEM certificate or public key (evidence.pub), found neither"
+        ) from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise EvidenceError(f"{name}: expected an ECDSA P-256 key")
+    return key
+
+
+def key_identifier(key: ec.EllipticCurvePublicKey) -> str:
+    """SHA-256 of the SubjectPublicKeyInfo, in hex: the same for the key, its certificate and `openssl pkey`."""
+    encoded = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(encoded)
+    return digest.finalize().hex()
+
+
+def fingerprint(key: ec.EllipticCurvePublicKey) -> str:
+    """The key's identifier in groups of four, to be compared by eye with the hand-signed sheet."""
+    digest = key_identifier(key)
+    return " ".join(digest[at : at + 4] for at in range(0, len(digest), 4))
+
+
+def certificate_text(certificate: x509.Certificate, organisation: str) -> bytes:
+    """The content of evidence.pub: the certificate, and above it whose it is. PEM readers skip the lines above."""
+    key = certificate.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    head = f"Evidence key of {organisation}\nSHA-256 of the public key: {fingerprint(key)}\n"
+    return head.encode() + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Create a file that only its owner can read, from its first moment; never follows or replaces what is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _encrypted(private: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
+    return private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(passphrase.encode()),
+    )
+
+
+def _certificate(private: ec.EllipticCurvePrivateKey, organisation: str, now: datetime) -> x509.Certificate:
+    """Self-signed, for nothing but signing evidence. `openssl cms -verify` asks for emailProtection (RFC 8550)."""
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation[:LONGEST_NAME]),
+            x509.NameAttribute(NameOID.COMMON_NAME, "CJSM connection evidence"),
+        ]
+    )
+    usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True}
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))  # the reader's clock may be a little behind
+        .not_valid_after(now + timedelta(days=CERTIFICATE_DAYS))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+
+
+_KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)

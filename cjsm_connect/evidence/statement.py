@@ -1,0 +1,152 @@
+"""What is signed: an in-toto Statement v1 (https://in-toto.io/Statement/v1) whose subjects are the bundle's files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, ValidationError
+
+from cjsm_connect.results import Run, Status
+
+from . import STATEMENT, EvidenceError, Refused, shown
+from .archive import MOST_FILES
+from .strict_json import canonical, parse_object
+
+# a tag URI (RFC 4151): a name that nobody has to serve a page for
+PredicateType = Literal["tag:cjsm-connect.example,2026:evidence/v1"]
+PREDICATE_TYPE: PredicateType = "tag:cjsm-connect.example,2026:evidence/v1"
+StatementType = Literal["https://in-toto.io/Statement/v1"]
+STATEMENT_TYPE: StatementType = "https://in-toto.io/Statement/v1"
+LONGEST_VALIDITY_DAYS = 366
+
+Text = Annotated[str, StringConstraints(max_length=1000)]
+Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+Nonce = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")]
+
+
+def timestamp(moment: datetime) -> str:
+    """UTC, ISO 8601, whole seconds: 2026-11-21T20:50:20Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Moment = Annotated[AwareDatetime, PlainSerializer(timestamp)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Sha256(_Part):
+    """The digest of a subject, the only algorithm that we write or accept."""
+
+    sha256: Digest
+
+
+class Subject(_Part):
+    """A file of the bundle."""
+
+    name: Annotated[str, StringConstraints(max_length=200)]
+    digest: Sha256
+
+
+class Predicate(_Part):
+    """What the organisation says of the files: who looked at what, when, with which outcome."""
+
+    organisation: Text
+    organisation_digest: Text
+    tool: Text
+    tool_version: Text
+    catalogue_version: Text
+    started: Text
+    ended: Text
+    not_before: Moment
+    not_after: Moment
+    nonce: Nonce | None
+    complete: bool
+    exit_code: Annotated[int, Field(ge=0, le=2)]
+    totals: dict[Status, Annotated[int, Field(ge=0)]]
+    vantages: Annotated[tuple[Text, ...], Field(max_length=1000)]
+    laboratory: Text
+
+
+class Statement(_Part):
+    """The statement as a value. `bytes_of` gives the bytes that are signed."""
+
+    type: StatementType = Field(STATEMENT_TYPE, alias="_type")
+    subject: Annotated[tuple[Subject, ...], Field(max_length=MOST_FILES)]
+    predicate_type: PredicateType = Field(PREDICATE_TYPE, alias="predicateType")
+    predicate: Predicate
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each file by name."""
+        return {subject.name: subject.digest.sha256 for subject in self.subject}
+
+
+def state(run: Run, files: Mapping[str, bytes], now: datetime, valid_days: int, nonce: str | None) -> Statement:
+    """The statement about a run and the files that come from it.
+
+    Raises:
+        EvidenceError: the nonce or the number of days is not usable.
+    """
+    if not 1 <= valid_days <= LONGEST_VALIDITY_DAYS:
+        raise EvidenceError(f"valid for {valid_days} days: expected 1 to {LONGEST_VALIDITY_DAYS}")
+    start = now.replace(microsecond=0)
+    try:
+        predicate = Predicate(
+            organisation=run.organisation,
+            organisation_digest=run.organisation_digest,
+            tool="cjsm-connect",
+            tool_version=run.tool_version,
+            catalogue_version=run.catalogue_version,
+            started=run.started,
+            ended=run.ended,
+            not_before=start,
+            not_after=start + timedelta(days=valid_days),
+            nonce=nonce,
+            complete=run.complete,
+            exit_code=run.exit_code,
+            totals={Status(name): number for name, number in run.totals().items()},
+            vantages=tuple(sorted({result.vantage for result in run.results})),
+            laboratory=run.laboratory,
+        )
+    except ValidationError as error:
+        raise EvidenceError(f"the statement cannot be made: {_first_mistake(error)}") from error
+    return Statement(subject=tuple(_subject(name, files[name]) for name in sorted(files)), predicate=predicate)
+
+
+def bytes_of(statement: Statement) -> bytes:
+    """The canonical JSON (RFC 8785) of a statement: what both signatures are over."""
+    return canonical(statement.model_dump(mode="json", by_alias=True))
+
+
+def read(payload: bytes) -> Statement:
+    """A statement from signed bytes.
+
+    Raises:
+        Refused: not canonical JSON, or not a statement of this form.
+    """
+    document = parse_object(payload, STATEMENT)
+    try:
+        if canonical(document) != payload:
+            raise Refused(f"{STATEMENT}: expected canonical JSON (RFC 8785)")
+        statement = Statement.model_validate_json(payload)
+    except (ValidationError, EvidenceError) as error:
+        what = _first_mistake(error) if isinstance(error, ValidationError) else shown(error)
+        raise Refused(f"{STATEMENT}: not an evidence statement: {what}") from error
+    if len(statement.digests) != len(statement.subject):
+        raise Refused(f"{STATEMENT}: names a file twice")
+    return statement
+
+
+def _subject(name: str, content: bytes) -> Subject:
+    return Subject(name=name, digest=Sha256(sha256=hashlib.sha256(content).hexdigest()))
+
+
+def _first_mistake(error: ValidationError) -> str:
+    mistake = error.errors(include_url=False)[0]
+    place = ".".join(str(step) for step in mistake["loc"])
+    return shown(f"{place}: {mistake['msg']}, found {mistake['input']!r}", 300)

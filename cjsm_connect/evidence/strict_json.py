@@ -1,0 +1,68 @@
+"""JSON that has one meaning: written canonically or readably, read without duplicate keys, NaN or endless nesting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import rfc8785
+
+from . import EvidenceError, Refused, shown
+
+
+def canonical(value: Any) -> bytes:
+    """The one byte sequence for a value that RFC 8785 (JSON Canonicalization Scheme) defines.
+
+    Raises:
+        EvidenceError: the value has no canonical form (NaN, an integer beyond 2^53, a lone surrogate).
+    """
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise EvidenceError(f"a value cannot be written as canonical JSON (RFC 8785): {error}") from error
+
+
+def readable(value: Any) -> bytes:
+    """JSON for people and programs: sorted, indented, always the same for the same value.
+
+    Bytes of a host that are not UTF-8 arrive here as lone surrogates; they leave as JSON escapes.
+    """
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def parse(data: bytes, name: str) -> Any:
+    """Read hostile JSON.
+
+    Raises:
+        Refused: not UTF-8, not JSON, a key twice in one object, NaN, nested too deep, a number too long.
+    """
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise Refused(f"{name}: expected JSON in UTF-8; byte {error.start} is not") from error
+    except RecursionError as error:
+        raise Refused(f"{name}: expected JSON of ordinary depth; it is nested too deeply") from error
+    except ValueError as error:
+        raise Refused(f"{name}: expected JSON; {shown(error)}") from error
+
+
+def parse_object(data: bytes, name: str) -> dict[str, Any]:
+    """As `parse`, for a file that must hold one object."""
+    value = parse(data, name)
+    if not isinstance(value, dict):
+        raise Refused(f"{name}: expected one JSON object, found {type(value).__name__}")
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} appears twice in one object")
+    return members
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")

@@ -1,0 +1,125 @@
+"""Is a bundle what somebody signed? Offline, with the organisation's public key; every doubt is named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cjsm_connect.results import Status
+
+from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, Refused, archive, cms, dsse, shown
+from .statement import Statement, read, timestamp
+from .strict_json import parse_object
+
+RESULTS = "results.json"
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome. `statement` and `files` are there only when the signatures stood; trust them only if `genuine`."""
+
+    problems: tuple[str, ...]
+    statement: Statement | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def genuine(self) -> bool:
+        """Signed with the key, unchanged, whole, within its validity, answering the nonce."""
+        return not self.problems
+
+
+def verify(bundle: bytes, key: ec.EllipticCurvePublicKey, nonce: str | None, now: datetime) -> Verification:
+    """Verify a bundle. Never raises for what is in it."""
+    try:
+        files = archive.unpack(bundle)
+        statement = _signed_statement(files, key)
+    except Refused as refusal:
+        return Verification((str(refusal),))
+    doubts = [*_signature_problems(files, key), *_file_problems(files, statement)]
+    if not doubts:
+        doubts += _result_problems(files, statement)
+    doubts += [*_time_problems(statement, now), *_nonce_problems(statement, nonce)]
+    return Verification(tuple(doubts), statement, files)
+
+
+def _signed_statement(files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey) -> Statement:
+    """What the DSSE signature covers. Nothing of a bundle is believed before this."""
+    if missing := sorted(SIGNATURE_FILES - files.keys()):
+        raise Refused(f"not an evidence bundle: {', '.join(missing)} missing")
+    return read(dsse.verify(files[DSSE], key))
+
+
+def _signature_problems(files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey) -> Iterator[str]:
+    if dsse.verify(files[DSSE], key) != files[STATEMENT]:
+        yield f"{STATEMENT} was changed after signing: it differs from the statement in {DSSE}"
+    try:
+        cms.verify(files[CMS], files[STATEMENT], key)
+    except Refused as refusal:
+        yield str(refusal)
+
+
+def _file_problems(files: Mapping[str, bytes], statement: Statement) -> Iterator[str]:
+    present = files.keys() - SIGNATURE_FILES
+    for name in sorted(statement.digests.keys() - present):
+        yield f"{shown(name)} is missing: it was signed, but is not in the bundle"
+    for name in sorted(present - statement.digests.keys()):
+        yield f"{shown(name)} is extra: it is in the bundle, but was not signed"
+    for name in sorted(present & statement.digests.keys()):
+        found = hashlib.sha256(files[name]).hexdigest()
+        if found != statement.digests[name]:
+            yield f"{name} was changed after signing: expected SHA-256 {statement.digests[name]}, found {found}"
+
+
+def _result_problems(files: Mapping[str, bytes], statement: Statement) -> Iterator[str]:
+    """Do the totals that were signed follow from the results that were signed?"""
+    try:
+        statuses = Counter(_statuses(files))
+    except Refused as refusal:
+        yield str(refusal)
+        return
+    claimed = statement.predicate
+    for status in Status:
+        if statuses[status] != claimed.totals.get(status, 0):
+            yield (
+                f"the statement says {claimed.totals.get(status, 0)} x {status}, {RESULTS} holds {statuses[status]}: "
+                "the totals do not follow from the results"
+            )
+    if claimed.complete and (statuses[Status.NOT_TESTED] or statuses[Status.ERROR]):
+        yield f"the statement says complete, but {RESULTS} holds results that are not_tested or error"
+
+
+def _statuses(files: Mapping[str, bytes]) -> list[Status]:
+    if RESULTS not in files:
+        raise Refused(f"{RESULTS} is missing: expected the results of the checks")
+    rows = parse_object(files[RESULTS], RESULTS).get("results")
+    if not isinstance(rows, list):
+        raise Refused(f"{RESULTS}: expected a list named results")
+    return [_status(row) for row in rows]
+
+
+def _status(row: Any) -> Status:
+    try:
+        return Status(row["status"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise Refused(f"{RESULTS}: expected each result to have one of the statuses {', '.join(Status)}") from error
+
+
+def _time_problems(statement: Statement, now: datetime) -> Iterator[str]:
+    start, end = statement.predicate.not_before, statement.predicate.not_after
+    if now > end:
+        yield f"expired: the evidence was valid until {timestamp(end)}; ask for new evidence"
+    if now < start - CLOCK_TOLERANCE:
+        yield f"not valid yet: valid from {timestamp(start)}; compare the clocks"
+
+
+def _nonce_problems(statement: Statement, nonce: str | None) -> Iterator[str]:
+    if nonce is not None and statement.predicate.nonce != nonce:
+        found = "no nonce" if statement.predicate.nonce is None else shown(statement.predicate.nonce)
+        yield f"another nonce: expected {shown(nonce)}, found {found}; it does not answer your request"
