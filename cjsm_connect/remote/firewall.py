@@ -196,3 +196,16 @@ def armed() -> bool:
 def disarm() -> None:
     """Stop the timer. nft works in transactions: stopped half-way, it leaves the old rules or the new, never a mix."""
     common.attempt(["systemctl", "stop", UNIT + ".timer", UNIT + ".service"])
+
+
+def settled(wall: dict[str, Any]) -> bool:
+    """Are the live rules, the boot file and the boot configuration all as wanted already?"""
+    found = state(wall)
+    wanted = hashlib.sha256(wall["ruleset"].encode()).hexdigest()
+    return found["boot"] == wanted and found["live_is_boot"] and found["enabled"]
+
+
+def confirm_all(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Confirm every ruleset that is not settled yet; see `confirm`. Arguments: firewalls."""
+    waiting = [wall for wall in arguments["firewalls"] if not settled(wall)]
+    return {"confirmed": [confirm(wall)["boot"] for wall in waiting]}
