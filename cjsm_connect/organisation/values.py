@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Part(BaseModel):
     """A piece of the organisation: frozen, no unknown key, no value turned into another type in silence."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 Several = Annotated[tuple[T, ...], Strict(False)]

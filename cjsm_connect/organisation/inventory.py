@@ -1,0 +1,62 @@
+"""The hosts as pyinfra wants them: one group a role, each host with the data that its SSH connector reads.
+
+https://docs.pyinfra.com/en/3.x/connectors/ssh.html
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .hosts import Host
+from .model import Organisation
+from .reading import secret
+
+# paramiko 4 still offers SHA-1 (CVE-2026-44405); a host of a managed release never needs it
+WITHOUT_SHA1 = {
+    "disabled_algorithms": {
+        "keys": ["ssh-rsa"],
+        "pubkeys": ["ssh-rsa"],
+        "kex": [
+            "diffie-hellman-group-exchange-sha1",
+            "diffie-hellman-group14-sha1",
+            "diffie-hellman-group1-sha1",
+        ],
+        "macs": ["hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96"],
+    }
+}
+
+Groups = dict[str, list[tuple[str, dict[str, Any]]]]
+
+
+def hosts(organisation: Organisation) -> Groups:
+    """pyinfra's groups `relay`, `mail` and `firewall`, without the hosts of a release that is only assessed."""
+    groups: Groups = {}
+    for host in organisation.hosts:
+        if host.managed:
+            groups.setdefault(host.role, []).append((host.name, data(organisation, host)))
+    return groups
+
+
+def data(organisation: Organisation, host: Host) -> dict[str, Any]:
+    """One host's data: strict host keys, no SHA-1, sudo as declared. Raises CjsmError for a missing secret."""
+    ssh = host.ssh
+    found: dict[str, Any] = {
+        "ssh_hostname": str(host.address),
+        "ssh_port": ssh.port,
+        "ssh_user": ssh.user,
+        "ssh_allow_agent": ssh.agent,
+        "ssh_look_for_keys": False,
+        "ssh_strict_host_key_checking": "yes",
+        "ssh_known_hosts_file": str(organisation.folder / "known_hosts"),
+        "ssh_paramiko_connect_kwargs": WITHOUT_SHA1,
+        "_sudo": ssh.sudo != "none",
+        "cjsm_organisation": str(organisation.folder),
+    }
+    if ssh.key_file:
+        found["ssh_key"] = str(ssh.key_file)
+    if organisation.ssh_config:
+        found["ssh_config_file"] = str(organisation.ssh_config)
+    if ssh.sudo_password_ref:
+        found["_sudo_password"] = secret(ssh.sudo_password_ref, organisation.folder, os.environ)
+    return found
