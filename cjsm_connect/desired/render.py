@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
 
-def template(name: str, **values: Any) -> str:
+def template(name: str, /, **values: Any) -> str:
     """Render `templates/NAME` with `values`. Jinja2 with StrictUndefined; the final newline is kept."""
     return _environment().get_template(name).render(**values)
 

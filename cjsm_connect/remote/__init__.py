@@ -36,9 +36,11 @@ def _main(packages, sources, entry, arguments, mark):
         name, _, function = entry.partition(":")
         answer = {"ok": getattr(sys.modules[name], function)(arguments)}
     except Exception as error:
-        answer = {"error": type(error).__name__ + ": " + str(error)}
-    sys.stdout.flush()
-    print(mark + json.dumps(answer), flush=True)
+        answer = {"error": ("" if type(error).__name__ == "Failed" else type(error).__name__ + ": ") + str(error)}
+    print("\\n" + mark + json.dumps(answer), flush=True)
+    failed = answer.get("error") or isinstance(answer["ok"], dict) and answer["ok"].get("failed")
+    if failed:
+        sys.exit(str(failed))
 """
 
 

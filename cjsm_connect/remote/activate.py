@@ -11,7 +11,7 @@ from cjsm_connect.remote import collect, common, firewall, generation, health
 
 
 def activate(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments: services, health, firewalls, folder (the generation to fall back to, "" for none), seconds.
+    """Arguments: services, health, firewalls, installed (did install just make a generation?).
 
     Returns what was done, or `{"failed": ..., "restored": [...]}` when a service or a try failed and the host went
     back to the generation before.
@@ -19,6 +19,8 @@ def activate(arguments: dict[str, Any]) -> dict[str, Any]:
     done: list[str] = []
     try:
         for wall in arguments["firewalls"]:
+            if firewall.settled(wall):
+                continue
             firewall.load(wall)
             done.append(f"loaded {wall['table']}, to be confirmed")
         settle_all(arguments["services"], done)
@@ -68,7 +70,7 @@ def needed(service: dict[str, Any], state: dict[str, Any]) -> str:
         return "restart" if state["active"] == "failed" else "start"
     if state["current"] or service["on_change"] == "none":
         return ""
-    return service["on_change"]
+    return str(service["on_change"])
 
 
 def must_be_active(unit: str) -> None:
@@ -111,8 +113,8 @@ def go_back(arguments: dict[str, Any], done: list[str], why: str) -> dict[str, A
     problems: list[str] = []
     for wall in arguments["firewalls"]:
         firewall.undo(wall)
-    if arguments["folder"]:
-        restored = generation.restore(arguments["folder"])
+    if arguments["installed"]:
+        restored = generation.restore(generation.newest())
         for service in arguments["services"]:
             code, _, err = common.attempt(["systemctl", "try-reload-or-restart", service["unit"]], seconds=180)
             if code:

@@ -16,6 +16,8 @@ from typing import Any
 
 from cjsm_connect.remote import common
 
+TABLE = "inet cjsm"
+BOOT = "/etc/nftables.d/cjsm.nft"
 MAIN = "/etc/nftables.conf"  # what nftables.service loads at boot
 STATE = "/var/lib/cjsm/firewall"
 UNDO = STATE + "/undo.nft"
@@ -35,10 +37,16 @@ def state(wall: dict[str, Any]) -> dict[str, Any]:
     """How this host stands: the boot file's digest, whether its rules are the live ones, whether they come at boot."""
     boot = common.read(wall["boot_path"])
     return {
-        "boot": hashlib.sha256(boot.encode()).hexdigest() if boot else "",
+        "boot": sha256(boot) if boot else "",
         "live_is_boot": bool(boot) and same(wall["table"], boot),
         "enabled": enabled(wall["boot_path"]),
     }
+
+
+def settled(wall: dict[str, Any]) -> bool:
+    """Is there nothing to do: these rules live, confirmed, and loaded at boot?"""
+    wanted = {"boot": sha256(wall["ruleset"]), "live_is_boot": True, "enabled": True}
+    return not armed() and state(wall) == wanted
 
 
 def load(wall: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +87,12 @@ def confirm(wall: dict[str, Any]) -> dict[str, Any]:
     return state(wall)
 
 
+def confirm_all(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Confirm every ruleset that is not settled yet. Arguments: firewalls."""
+    waiting = [wall for wall in arguments["firewalls"] if not settled(wall)]
+    return {wall["table"]: confirm(wall) for wall in waiting}
+
+
 def undo(wall: dict[str, Any]) -> dict[str, Any]:
     """Put back what was live before `load`; after `confirm`, or without a `load`, there is nothing to put back."""
     disarm()
@@ -87,6 +101,11 @@ def undo(wall: dict[str, Any]) -> dict[str, Any]:
         common.run([NFT, "-f", UNDO])
         forget_way_back()
     return {"undone": way_back, "table": wall["table"]}
+
+
+def sha256(text: str) -> str:
+    """SHA-256 of a text's UTF-8 bytes, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def live(table: str) -> str:

@@ -25,6 +25,12 @@ def begin(about: dict[str, Any]) -> str:
     return folder
 
 
+def newest() -> str:
+    """The folder of the newest generation; "" before the first apply."""
+    number = collect.generation()
+    return f"{collect.STATE}/generations/{number}" if number else ""
+
+
 def write(folder: str, manifest: dict[str, Any]) -> None:
     """Replace a generation's manifest in one rename."""
     fresh = folder + "/manifest.new"

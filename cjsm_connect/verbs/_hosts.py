@@ -1,0 +1,56 @@
+"""What plan, apply and status share: Desired and Change of every host, in one SSH command a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cjsm_connect.desired import Desired
+from cjsm_connect.desired.certificate import problems
+from cjsm_connect.desired.change import Change, change
+from cjsm_connect.operations import programs, ssh
+from cjsm_connect.results import CjsmError
+
+if TYPE_CHECKING:
+    from cjsm_connect.operations import DesiredOf
+    from cjsm_connect.organisation import Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One host: what it must have, what it has, what differs; or why nothing can be said."""
+
+    name: str
+    desired: Desired
+    snapshot: dict[str, Any]
+    change: Change
+    problem: str = ""
+
+
+def subjects(organisation: Organisation, desired_of: DesiredOf, limit: tuple[str, ...] = ()) -> list[Subject]:
+    """Compare Desired with a snapshot on every managed host at once.
+
+    Raises:
+        CjsmError: `limit` names a host that the organisation file does not have.
+    """
+    names = limited(organisation, limit)
+    desired = {name: desired_of(organisation, organisation.host(name)) for name in names}
+    found = ssh.run_everywhere(organisation, {name: programs.collect(desired[name]) for name in names})
+    return [subject(name, desired[name], found[name]) for name in names]
+
+
+def limited(organisation: Organisation, limit: tuple[str, ...]) -> list[str]:
+    """Names of the managed hosts, or of those asked for."""
+    known = [host.name for host in organisation.hosts if host.managed]
+    unknown = set(limit) - set(known)
+    if unknown:
+        raise CjsmError(f"--limit {', '.join(sorted(unknown))}: no such managed host; there are: {', '.join(known)}")
+    return [name for name in known if not limit or name in limit]
+
+
+def subject(name: str, desired: Desired, found: Any) -> Subject:
+    """One host's comparison, or the problem that came instead of a snapshot."""
+    if isinstance(found, ssh.HostError):
+        return Subject(name, desired, {}, Change(), str(found))
+    refused = problems(desired, found)
+    return Subject(name, desired, found, change(desired, found), "; ".join(f"{name}: {text}" for text in refused))

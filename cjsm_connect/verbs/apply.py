@@ -1,0 +1,179 @@
+"""apply: make every host what the organisation file says, safely."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from cjsm_connect.operations.deploys import about
+from cjsm_connect.organisation import Organisation
+from cjsm_connect.results import CjsmError
+from cjsm_connect.verbs._hosts import Subject, subjects
+from cjsm_connect.verbs._organisation import organisation_option
+from cjsm_connect.verbs.plan import described, steps
+
+
+@click.command("apply")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--limit", multiple=True, metavar="HOST", help="Only this host; may be given more than once.")
+@organisation_option
+@click.pass_obj
+def command(rooms: Any, organisation: Organisation, yes: bool, as_json: bool, limit: tuple[str, ...]) -> None:
+    """Make every host what the organisation file says; shows the plan and asks first.
+
+    Exit code: 0 done or nothing to do, 1 changed and put back by itself, 2 could not run.
+    """
+    before = subjects(organisation, rooms.desired, limit)
+    stop_on_problems(before)
+    outcome: dict[str, Any] = {}
+    if any(item.change for item in before):
+        agreed(before, yes, organisation, quiet=as_json)
+        outcome = converged(organisation, before)
+        after = subjects(organisation, rooms.desired, limit)
+    else:
+        after = before
+    fetched = fetch_requests(organisation, after)
+    code = report(before, after, outcome, fetched, as_json)
+    sys.exit(code)
+
+
+def stop_on_problems(found: list[Subject]) -> None:
+    """Nothing is touched anywhere while one host cannot be looked at.
+
+    Raises:
+        CjsmError: with every problem, and the hosts that are well.
+    """
+    problems = [item.problem for item in found if item.problem]
+    if problems:
+        well = ", ".join(item.name for item in found if not item.problem) or "none"
+        text = "\n  ".join(problems)
+        raise CjsmError(f"nothing was changed, because not every host could be looked at (reachable: {well})\n  {text}")
+
+
+def agreed(found: list[Subject], yes: bool, organisation: Organisation, quiet: bool) -> None:
+    """Show the plan and ask; without a terminal only --yes, or a lab, goes on."""
+    if not quiet:
+        for item in found:
+            click.echo(described(item), err=True)
+    laboratory = all(item.snapshot.get("lab") for item in found)
+    if yes or laboratory:
+        return
+    if not sys.stdin.isatty():
+        raise CjsmError("nothing was changed: there is no terminal to ask on. Read the plan, then: cjsm apply --yes")
+    if not click.confirm(f"Apply this to {organisation.organisation.name}?", err=True):
+        raise CjsmError("nothing was changed")
+
+
+def converged(organisation: Organisation, found: list[Subject]) -> dict[str, Any]:
+    """Run pyinfra in a process of its own over the hosts that differ; shows its progress, returns the outcome."""
+    differing = [item for item in found if item.change]
+    job = {
+        "folder": str(organisation.folder),
+        "hosts": [item.name for item in differing],
+        "snapshots": {item.name: item.snapshot for item in differing},
+        "desired": "deploys.connection:desired",
+        "about": about(organisation),
+    }
+    argv = [sys.executable, "-m", "cjsm_connect.operations.run"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(job))
+        process.stdin.close()
+        rows = [row for row in map(shown, process.stdout) if row]
+    if not rows or "outcome" not in rows[-1]:
+        raise CjsmError("pyinfra ended without an outcome; run `cjsm plan` to see what was done and what is left")
+    outcome = rows[-1]["outcome"]
+    assert isinstance(outcome, dict)
+    return outcome
+
+
+def shown(line: str) -> dict[str, Any]:
+    """One line of the process: progress goes to standard error, all of it is returned as data."""
+    try:
+        row: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return {}
+    if "step" in row:
+        click.echo(f"  {row['host']:<10} {row['step']}: {row['state']}", err=True)
+    return row
+
+
+def fetch_requests(organisation: Organisation, found: list[Subject]) -> list[str]:
+    """Keep the certificate requests that await an answer as certificates/HOST[-inner].csr; returns the new ones."""
+    fetched = []
+    for item in found:
+        for key in item.desired.keys:
+            request = item.snapshot["keys"][key.path].get("request", "") if item.snapshot else ""
+            if request and key.certificate is None:
+                suffix = "" if key.name == "hub" else f"-{key.name}"
+                path = organisation.folder / "certificates" / f"{item.name}{suffix}.csr"
+                path.parent.mkdir(exist_ok=True)
+                if not path.is_file() or path.read_text() != request:
+                    path.write_text(request)
+                    fetched.append(str(path))
+    return fetched
+
+
+def report(
+    before: list[Subject], after: list[Subject], outcome: dict[str, Any], fetched: list[str], as_json: bool
+) -> int:
+    """Say what happened and return the exit code."""
+    failed = {name: told["failed"] for name, told in outcome.items() if told["failed"]}
+    left = {item.name: list(steps(item.change)) for item in after if item.change}
+    waiting = {item.name: list(item.desired.waiting) for item in after if item.desired.waiting}
+    if as_json:
+        changed = [item.name for item in before if item.change]
+        data = {"changed": changed, "failed": failed, "left": left, "waiting": waiting, "requests": fetched}
+        click.echo(json.dumps(data, indent=1))
+    else:
+        for line in told(before, failed, left, waiting, fetched):
+            click.echo(line, err=True)
+    return exit_code(outcome, failed, left)
+
+
+def exit_code(outcome: dict[str, Any], failed: dict[str, str], left: dict[str, list[str]]) -> int:
+    """1 when a host changed and put itself back, 2 when something else is not as wanted, 0 otherwise."""
+    answers = [step for told in outcome.values() for step in told["steps"].values() if isinstance(step, dict)]
+    if any(answer.get("failed") and answer.get("restored") for answer in answers):
+        return 1
+    return 2 if failed or left else 0
+
+
+def told(
+    before: list[Subject],
+    failed: dict[str, str],
+    left: dict[str, list[str]],
+    waiting: dict[str, list[str]],
+    fetched: list[str],
+) -> Iterator[str]:
+    """The closing lines for people; the last one says what to type next."""
+    for name, why in failed.items():
+        yield click.style(f"{name}: failed. {why}", fg="red")
+    for name, rest in left.items():
+        yield click.style(f"{name}: still differs: {'; '.join(rest)}", fg="red")
+    changed = [item.name for item in before if item.change and item.name not in failed]
+    if changed and not left:
+        yield f"Done: {', '.join(changed)} are as wanted."
+    elif not failed and not left:
+        yield "Nothing to do: every host is as wanted."
+    for name, sentences in waiting.items():
+        yield from (click.style(f"{name}: waiting: {sentence}", fg="yellow") for sentence in sentences)
+    yield from (f"fetched {path}" for path in fetched)
+    yield next_command(failed or left, waiting)
+
+
+def next_command(problem: object, waiting: dict[str, list[str]]) -> str:
+    """What to type next."""
+    if problem:
+        return "Next: cjsm plan"
+    if waiting:
+        return (
+            "Next: send the requests; put each answer beside it as .pem, then: cjsm apply (on the lab: cjsm lab sign)"
+        )
+    return "Next: cjsm check"

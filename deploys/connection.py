@@ -1,0 +1,24 @@
+"""The whole connection: one snapshot, one apt transaction, one tree, one activation per host.
+
+pyinfra inventories/NAME/inventory.py deploys/connection.py
+"""
+
+from __future__ import annotations
+
+from cjsm_connect.desired import Desired, merge
+from cjsm_connect.operations import concern
+from cjsm_connect.organisation import Host, Organisation
+from deploys import antivirus, domains, firewall, logging, patching, relay, tls
+
+CONCERNS = (tls, relay, domains, firewall, antivirus, patching, logging)
+
+
+def desired(organisation: Organisation, host: Host) -> Desired:
+    """Everything a host must have: the seven concerns, merged."""
+    return merge(part.desired(organisation, host) for part in CONCERNS)
+
+
+connection = concern("connection", desired)
+
+if __name__ == "builtins":  # so pyinfra executes a deploy file
+    connection()
