@@ -1,0 +1,190 @@
+"""The lab's certificate authorities: the simulated operator's, and the organisation's own for the inner hop.
+
+Made once on a machine and kept in /var/cache/cjsm/ca, so that a saved lab finds the same authorities again. Each has a
+root, which hosts trust, and an issuing authority below it, which signs: a chain must really be followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from cjsm_connect.lab.machine import CACHE, locked, write
+from cjsm_connect.results import CjsmError
+
+FOLDER = CACHE / "ca"
+AUTHORITY_DAYS = 3650
+# the operator's own published terms of 2005 spoke of three years; public practice is about one
+MEMBER_DAYS = 397
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A root certificate and the issuing authority below it with its key."""
+
+    root: x509.Certificate
+    issuing: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    def issue(
+        self, subject: x509.Name, names: list[x509.GeneralName], key: CertificatePublicKeyTypes,
+        days: int = MEMBER_DAYS, start: datetime | None = None,
+    ) -> x509.Certificate:  # fmt: skip
+        """Certify a key for both ends of TLS (RFC 5280); `start` and `days` can make it expired on purpose."""
+        builder = _builder(subject, self.issuing.subject, key, days, start)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        return (
+            builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .add_extension(_authority_identifier(self.issuing), critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+
+    def chain(self, certificate: x509.Certificate) -> str:
+        """What a server presents: its certificate, then the issuing authority's; the root is known to the other."""
+        return pem(certificate) + pem(self.issuing)
+
+    def sign_request(self, request: str) -> str:
+        """Answer a certificate request (PEM) with a chain (PEM), keeping its subject and alternative names."""
+        asked = x509.load_pem_x509_csr(request.encode())
+        if not asked.is_signature_valid:
+            raise CjsmError("the certificate request is not signed with its own key: make it again on the host.")
+        try:
+            names = list(asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        except x509.ExtensionNotFound:
+            names = []
+        return self.chain(self.issue(asked.subject, names, asked.public_key()))
+
+
+def pem(certificate: x509.Certificate) -> str:
+    """A certificate as text."""
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@cache
+def operator() -> Authority:
+    """The simulated operator of the hub: certifies every member, not only the hub."""
+    return _authority("operator", "CJSM lab operator")
+
+
+@cache
+def inner() -> Authority:
+    """The organisation's own authority, for the hop between relay and mail server."""
+    return _authority("inner", "Exampleshire Council internal")
+
+
+def member(name: str, common_name: str) -> tuple[str, str]:
+    """A key and its chain (PEM both) certified by the operator; made once, so that its fingerprint stays."""
+    key_file, chain_file = FOLDER / f"{name}.key", FOLDER / f"{name}.pem"
+    with locked(FOLDER / "lock"):
+        if not chain_file.exists() or _ends_soon(chain_file):
+            key = ec.generate_private_key(ec.SECP256R1())
+            names: list[x509.GeneralName] = [x509.DNSName(common_name)]
+            certificate = operator().issue(_subject(common_name), names, key.public_key())
+            write(key_file, _private(key), 0o600)
+            write(chain_file, operator().chain(certificate))
+    return key_file.read_text(), chain_file.read_text()
+
+
+def fingerprint(chain: str) -> str:
+    """SHA-256 of the public key (DER SubjectPublicKeyInfo) of a chain's first certificate, as Postfix counts it
+    (postconf(5), smtpd_tls_fingerprint_digest), lower-case with colons."""
+    certificate = x509.load_pem_x509_certificate(chain.encode())
+    public = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(public).digest().hex(":")
+
+
+def _authority(name: str, title: str) -> Authority:
+    """Read an authority from the cache; make it first where there is none."""
+    paths = [FOLDER / f"{name}-{part}" for part in ("root.pem", "issuing.pem", "issuing.key")]
+    with locked(FOLDER / f"{name}.lock"):
+        if not all(path.exists() for path in paths):
+            for path, content in zip(paths, _new_authority(title), strict=True):
+                write(path, content, 0o600 if path.suffix == ".key" else 0o644)
+    root, issuing = (x509.load_pem_x509_certificate(path.read_bytes()) for path in paths[:2])
+    key = serialization.load_pem_private_key(paths[2].read_bytes(), password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return Authority(root, issuing, key)
+
+
+def _new_authority(title: str) -> tuple[str, str, str]:
+    """Root, issuing authority and the issuing key; the root's key is forgotten, it has nothing more to sign."""
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_name, name = _subject(f"{title} root"), _subject(f"{title} issuing authority")
+    root = _certify_authority(root_name, root_name, root_key.public_key(), root_key, 1)
+    issuing = _certify_authority(name, root_name, key.public_key(), root_key, 0)
+    return pem(root), pem(issuing), _private(key)
+
+
+def _certify_authority(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey,
+    signer: ec.EllipticCurvePrivateKey, path_length: int,
+) -> x509.Certificate:  # fmt: skip
+    signer_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    return (
+        _builder(subject, issuer, key, AUTHORITY_DAYS, None)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .add_extension(signer_identifier, critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: CertificatePublicKeyTypes, days: int, start: datetime | None
+) -> x509.CertificateBuilder:
+    """What all certificates share; they start an hour ago, for clocks that are a little behind."""
+    begins = start or datetime.now(UTC) - timedelta(hours=1)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _key_usage(signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True, content_commitment=False, key_encipherment=not signs_certificates,
+        data_encipherment=False, key_agreement=False, key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+
+
+def _authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    subject = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject)
+
+
+def _subject(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def _ends_soon(chain_file: Path) -> bool:
+    """Would a cached certificate end within the next thirty days? Then checks would rightly complain of it."""
+    ends = x509.load_pem_x509_certificate(chain_file.read_bytes()).not_valid_after_utc
+    return ends < datetime.now(UTC) + timedelta(days=30)

@@ -1,0 +1,62 @@
+"""Into the lab, once: the whole process goes to the administrator's namespace before anything opens a connection."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from cjsm_connect.lab.topology import CONTROLLER, checked_name, namespace
+from cjsm_connect.results import CjsmError
+
+NETNS = Path("/run/netns")
+LABS = Path("/run/cjsm")
+DEFAULT = "lab"
+INSIDE = "CJSM_IN_LAB"  # set to the lab's name in a process that is already inside
+CLONE = Path(__file__).resolve().parents[2]
+
+
+def is_up(name: str) -> bool:
+    """Does the lab of this name exist? Its controller's namespace is made first and removed last."""
+    return controller(name).exists()
+
+
+def controller(name: str) -> Path:
+    """The administrator's network namespace, from which the lab's hosts are reached."""
+    return NETNS / namespace(name, CONTROLLER)
+
+
+def enter(name: str = DEFAULT) -> None:
+    """Execute this very command again inside the lab's network; inside already, do nothing.
+
+    Called at the process edge, before pyinfra, paramiko or asyncio is imported. Only the network changes: mounts stay
+    those of the machine, which `ip netns exec` would hide.
+    """
+    if os.environ.get(INSIDE) != name:
+        execute(name, [sys.executable, *sys.orig_argv[1:]])
+
+
+def execute(name: str, argv: list[str]) -> None:
+    """Replace this process by a command inside the lab's network (nsenter(1))."""
+    if os.geteuid() != 0:
+        raise CjsmError("entering the lab needs root: run this with sudo.")
+    if not is_up(checked_name(name)):
+        raise CjsmError(f"the lab '{name}' is not up; start it with `cjsm lab up --lab {name}`.")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = ["nsenter", f"--net={controller(name)}", *argv]
+    os.execvpe(command[0], command, {**os.environ, INSIDE: name})  # noqa: S606
+
+
+def organisation_folder(name: str) -> Path:
+    """Where a lab's organisation lies: inventories/lab of a clone for the lab `lab`, a copy of it for all others."""
+    in_clone = (CLONE / "pyproject.toml").exists()
+    return CLONE / "inventories" / "lab" if name == DEFAULT and in_clone else LABS / name / "organisation"
+
+
+def lab_of(organisation: Path) -> str:
+    """The lab that an organisation folder belongs to, empty for a real organisation's."""
+    folder = organisation.resolve()
+    if folder.name == "organisation" and folder.parent.parent == LABS:
+        return folder.parent.name
+    return DEFAULT if folder == organisation_folder(DEFAULT) else ""

@@ -1,0 +1,151 @@
+"""One host: its layers, its identity, its container. A host is a systemd-nspawn container in a prepared network
+namespace, its root an overlay of read-only layers and one upper layer that holds everything that happened to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from cjsm_connect.lab import identity, images, mirror, network
+from cjsm_connect.lab.machine import LABS, remove_tree, run, unmount_below, wait_until
+from cjsm_connect.lab.topology import Host, namespace
+from cjsm_connect.results import CjsmError
+
+# SIGRTMIN+4 asks systemd as PID 1 to power off (systemd(1), SIGNALS)
+POWER_OFF = signal.SIGRTMIN + 4
+SETTLED = ("running", "degraded")
+
+
+def home(lab: str, host: Host) -> Path:
+    """The folder of a host: upper, work, root (where the overlay is mounted) and its console."""
+    return LABS / lab / "hosts" / host.name
+
+
+def root(lab: str, host: Host) -> Path:
+    """The host's file system as seen from the machine."""
+    return home(lab, host) / "root"
+
+
+def boot(lab: str, host: Host, layers: list[Path]) -> None:
+    """Mount the host over `layers` (above its image), give it its identity and a new network, and start it."""
+    folder = home(lab, host)
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+    images.overlay(folder / "root", [*layers, *images.lowers(host.image)], folder / "upper", folder / "work")
+    identity.give(folder / "root", lab, host)
+    network.make_node(lab, host)
+    with (folder / "console.log").open("ab") as console:
+        subprocess.Popen(
+            _container(lab, host), stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
+        )
+
+
+def _container(lab: str, host: Host) -> list[str]:
+    name = namespace(lab, host.name)
+    return [
+        "systemd-nspawn", "--quiet", f"--directory={root(lab, host)}", f"--machine={name}",
+        f"--hostname={host.name}", "--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off",
+        f"--network-namespace-path={network.NETNS / name}", "--capability=CAP_NET_ADMIN,CAP_NET_RAW",
+        *(f"--bind-ro={mirror.folder(images.home())}:{place}" for place in host.binds),
+        "--console=pipe", "--boot",
+    ]  # fmt: skip
+
+
+def supervisor(lab: str, host: Host) -> int:
+    """The process id of the host's systemd-nspawn, 0 when there is none: asked of /proc, so that nothing can lie."""
+    wanted = f"--machine={namespace(lab, host.name)}".encode()
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and wanted in _command_line(process):
+            return int(process.name)
+    return 0
+
+
+def _command_line(process: Path) -> list[bytes]:
+    """The words of a process; none when it has just ended or was never systemd-nspawn."""
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+    return words if words[0] == b"systemd-nspawn" else []
+
+
+def first_process(lab: str, host: Host) -> int:
+    """The process id, outside, of the host's PID 1; 0 when it does not run."""
+    parent = supervisor(lab, host)
+    try:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return next((int(child) for child in children if _is_first(int(child))), 0)
+    except OSError:
+        return 0
+
+
+def _is_first(pid: int) -> bool:
+    """Is it PID 1 of its own namespace (proc_pid_status(5), NSpid) and already systemd?"""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return status["NSpid"].split()[-1] == "1" and status["Name"].strip() == "systemd"
+
+
+def run_in(
+    lab: str, host: Host, argv: list[str], stdin: str | None = None, timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a host by its namespaces, not over SSH: a way that no firewall and no SSH fault closes."""
+    return run(entering(lab, host, argv), stdin=stdin, timeout=timeout, check=False)
+
+
+def entering(lab: str, host: Host, argv: list[str]) -> list[str]:
+    """The command that runs `argv` in a host as root (nsenter(1))."""
+    pid = first_process(lab, host)
+    if not pid:
+        raise CjsmError(f"{host.name} of the lab '{lab}' does not run; start it with `cjsm lab up --lab {lab}`.")
+    environment = ["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb", "LANG=C.UTF-8"]
+    return ["nsenter", f"--target={pid}", "--all", "--wd=/", "--", *environment, *argv]
+
+
+def state(lab: str, host: Host) -> str:
+    """What systemd says of the host as a whole (systemctl(1), is-system-running); `stopped` without a container."""
+    if not first_process(lab, host):
+        return "stopped"
+    return run_in(lab, host, ["systemctl", "is-system-running"]).stdout.strip() or "starting"
+
+
+def wait_settled(lab: str, host: Host, seconds: float = 60) -> str:
+    """Wait until the host has started everything; `running`, or `degraded` when a unit has failed."""
+    if not wait_until(lambda: state(lab, host) in SETTLED, seconds, interval=0.1):
+        console = (home(lab, host) / "console.log").read_text(errors="replace").splitlines()[-8:]
+        found = "\n".join([f"{host.name} is '{state(lab, host)}' after {seconds:.0f} s; its console says:", *console])
+        raise CjsmError(found)
+    return state(lab, host)
+
+
+def power_off(lab: str, host: Host, seconds: float = 15) -> None:
+    """Stop a host as an administrator would; one that does not answer in time loses its power."""
+    pid = first_process(lab, host)
+    if pid:
+        os.kill(pid, POWER_OFF)
+        wait_until(lambda: not supervisor(lab, host), seconds, interval=0.1)
+    cut_power(lab, host)
+
+
+def cut_power(lab: str, host: Host) -> None:
+    """End a host at once and unmount it; its upper layer stays as it was."""
+    for pid in (first_process(lab, host), supervisor(lab, host)):
+        if pid:
+            _kill(pid)
+    if not wait_until(lambda: not supervisor(lab, host), 5):
+        raise CjsmError(f"{host.name} of the lab '{lab}' cannot be ended; see process {supervisor(lab, host)}.")
+    unmount_below(root(lab, host))
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def forget(lab: str, host: Host) -> None:
+    """Drop everything that happened to a stopped host since the layers it was started from."""
+    for name in ("upper", "work"):
+        remove_tree(home(lab, host) / name)

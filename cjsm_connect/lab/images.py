@@ -1,0 +1,163 @@
+"""Root file systems: a Debian base by mmdebstrap, and thin layers on it for the hosts that are not bare.
+
+Images are folders below /var/cache/cjsm/images, keyed by a digest of what they are made from, never changed once
+made, and used as read-only lower layers of overlayfs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cjsm_connect.lab import mirror
+from cjsm_connect.lab.machine import CACHE, Say, locked, remove_tree, run, silent, unmount_below
+from cjsm_connect.lab.topology import SUITE
+
+IMAGES = CACHE / "images"
+# what a freshly installed server has before anyone configured it, and what Python and SSH need to manage it
+BASE_PACKAGES = (
+    "ca-certificates", "dbus", "iproute2", "iputils-ping", "kmod", "libpam-systemd", "netbase", "nftables",
+    "openssh-client", "openssh-server", "procps", "python3", "sudo", "systemd", "systemd-sysv", "tzdata",
+)  # fmt: skip
+# `operator` exists on Debian as a group (base-passwd), so it is taken as the user's own
+BASE_COMMANDS = (
+    "useradd --create-home --shell /bin/bash --gid operator operator",
+    "echo 'operator ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/operator && chmod 0440 /etc/sudoers.d/operator",
+    "rm -f /etc/ssh/ssh_host_*  # each host gets its own",
+    "rm -f /etc/apt/sources.list /etc/machine-id /var/lib/dbus/machine-id",
+    "systemctl mask --quiet systemd-networkd systemd-resolved systemd-networkd-wait-online  # addresses are given",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What is added to the base: packages from the lab's mirror, then commands."""
+
+    packages: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+LAYERS = {
+    "mail": Layer(
+        commands=(
+            "useradd --create-home --shell /usr/sbin/nologin clerk",
+            "useradd --create-home --shell /usr/sbin/nologin solicitor",
+            "printf 'postmaster: clerk\\nroot: clerk\\n' > /etc/aliases",
+        )
+    ),
+    "hub": Layer(
+        ("postfix", "postfix-pcre", "swaks", "openssl"),
+        ("useradd --create-home --shell /usr/sbin/nologin charity",),
+    ),
+    "outside": Layer(
+        ("postfix", "postfix-pcre", "swaks", "openssl", "nginx-light", "nsd", "chrony"),
+        (
+            "useradd --create-home --shell /usr/sbin/nologin internet",
+            "useradd --create-home --shell /usr/sbin/nologin trap",
+            # the machine's clock is not the lab's to set: chronyd -x only answers, and the unit's wish for
+            # CAP_SYS_TIME goes (chronyd(8), systemd.unit(5) ConditionCapability)
+            "echo 'DAEMON_OPTS=\"-F 1 -x\"' > /etc/default/chrony && mkdir -p /etc/systemd/system/chrony.service.d",
+            "printf '[Unit]\\nConditionCapability=\\n' > /etc/systemd/system/chrony.service.d/lab.conf",
+            "systemctl enable --quiet nginx nsd chrony",
+        ),
+    ),
+}
+
+
+def home(suite: str = SUITE) -> Path:
+    """The folder of a suite's images and of the package mirror that belongs to them."""
+    return IMAGES / f"{suite}-{_digest(suite, BASE_PACKAGES, BASE_COMMANDS, mirror.PACKAGES)}"
+
+
+def folder(image: str, suite: str = SUITE) -> Path:
+    """The folder of one image; a changed layer does not need a new base."""
+    layer = LAYERS.get(image)
+    return home(suite) / (f"{image}-{_digest(layer.packages, layer.commands)}" if layer else image)
+
+
+def lowers(image: str, suite: str = SUITE) -> list[Path]:
+    """The read-only layers of an image, the uppermost first."""
+    return [folder(name, suite) for name in ([image, "base"] if image in LAYERS else ["base"])]
+
+
+def digest(suite: str = SUITE) -> str:
+    """Names all images of a suite at once: what was saved above them belongs to these and no others."""
+    return _digest(*(str(folder(image, suite)) for image in ("base", *LAYERS)))
+
+
+def _digest(*made_from: object) -> str:
+    """Another list of ingredients makes another image: 12 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:12]
+
+
+def ensure(say: Say = silent, suite: str = SUITE) -> None:
+    """Build what is not cached yet. What a killed build left is thrown away and made again."""
+    below, base = home(suite), folder("base", suite)
+    with locked(CACHE / "images.lock"):
+        _once(base, partial(_base, suite=suite), say)
+        _once(mirror.folder(below), partial(mirror.download, base=base, suite=suite), say)
+        for name, layer in LAYERS.items():
+            _once(folder(name, suite), partial(_layer, layer=layer, below=below), say)
+
+
+def _once(target: Path, make: Callable[[Path], None], say: Say) -> None:
+    """Make a folder beside its place and rename it when it is whole."""
+    if target.exists():
+        return
+    say(f"building the lab's {target.name}, once on this machine")
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    unmount_below(unfinished.parent)
+    remove_tree(unfinished)
+    unfinished.mkdir(parents=True)
+    make(unfinished)
+    unfinished.rename(target)
+
+
+def _base(target: Path, suite: str) -> None:
+    run(["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}",
+         suite, str(target), mirror.archive()])  # fmt: skip
+    _inside(target, BASE_COMMANDS)
+
+
+def _layer(target: Path, layer: Layer, below: Path) -> None:
+    """Run the layer's commands on an overlay over the base; `target` keeps what they changed."""
+    root, work = (target.with_name(f"{target.name}.{part}") for part in ("root", "work"))
+    for made in (root, work):
+        remove_tree(made)
+        made.mkdir()
+    overlay(root, [below / "base"], target, work)
+    try:
+        _inside(root, (*_installation(layer), *layer.commands), f"--bind-ro={mirror.folder(below)}:/srv/mirror")
+    finally:
+        unmount_below(root)
+        remove_tree(root)
+        remove_tree(work)
+
+
+def _installation(layer: Layer) -> tuple[str, ...]:
+    """Install from the lab's own mirror by file, trusted because it was made a moment ago on this machine."""
+    if not layer.packages:
+        return ()
+    source = f"deb [trusted=yes] file:/srv/mirror/debian {SUITE} main"
+    return (
+        f"echo '{source}' > /etc/apt/sources.list.d/build.list && apt-get -qq update",
+        "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o DPkg::Options::=--force-unsafe-io "
+        f"install {' '.join(layer.packages)}",
+        "rm -rf /etc/apt/sources.list.d/build.list /var/lib/apt/lists/* /var/cache/apt/*.bin",
+    )
+
+
+def _inside(root: Path, commands: tuple[str, ...], *options: str) -> None:
+    """Run commands in a root that is not booted: package scripts start no service there, and no network is seen."""
+    run(["systemd-nspawn", "--quiet", f"--directory={root}", "--register=no", "--keep-unit", "--private-network",
+         "--resolv-conf=off", "--pipe", *options, "sh", "-ec", "\n".join(commands)])  # fmt: skip
+
+
+def overlay(root: Path, layers: list[Path], upper: Path, work: Path) -> None:
+    """Mount an overlay (Documentation/filesystems/overlayfs); the first of `layers` lies uppermost."""
+    options = f"lowerdir={':'.join(str(layer) for layer in layers)},upperdir={upper},workdir={work}"
+    run(["mount", "-t", "overlay", "cjsm", "-o", options, str(root)])

@@ -1,0 +1,178 @@
+"""The lab as a whole: five hosts and the networks between them, started, stopped, saved and reset together."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cjsm_connect.lab import entry, folder, hosts, images, labels, machine, network
+from cjsm_connect.lab.hub import Hub
+from cjsm_connect.lab.labels import BARE
+from cjsm_connect.lab.machine import LABS, Say, locked, run, silent
+from cjsm_connect.lab.topology import ADMIN, HOSTS, Host, checked_name, chosen
+from cjsm_connect.results import CjsmError
+
+HEALTHY = "healthy"
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What `status` shows of one host."""
+
+    host: str
+    address: str
+    state: str  # systemd's word, or `stopped`
+    process: int  # of the host's PID 1, seen from the machine; 0 when stopped
+
+
+class Lab:
+    """A lab of one name; labs of different names stand side by side."""
+
+    def __init__(self, name: str = entry.DEFAULT, say: Say = silent) -> None:
+        self.name = checked_name(name)
+        self.say = say
+        self.hub = Hub(self.name)
+
+    @property
+    def organisation_folder(self) -> Path:
+        return entry.organisation_folder(self.name)
+
+    def running(self) -> bool:
+        """Do all hosts run? A lab of which one host has died is not running."""
+        return entry.is_up(self.name) and all(hosts.first_process(self.name, host) for host in HOSTS.values())
+
+    def up(self, label: str = BARE, digest: str = "manual") -> None:
+        """Start the lab, bare or from a label kept on this machine under `digest`. A lab that runs is left as it is;
+        what a killed start left is cleared first."""
+        machine.require(self.say)
+        images.ensure(self.say)
+        with self._lock():
+            if self.running():
+                self.say(f"the lab '{self.name}' is already up")
+            else:
+                self._clear()
+                self._start(label, digest)
+            folder.prepare(self.name)
+
+    def down(self) -> None:
+        """End everything of the lab and remove every trace of it, also of one half started."""
+        machine.need_root()
+        with self._lock() as lock:
+            self._clear()
+            lock.unlink(missing_ok=True)
+        if LABS.exists() and not any(LABS.iterdir()):
+            LABS.rmdir()
+
+    def status(self) -> list[HostState]:
+        """Each host and how it is."""
+        return [self._state(host) for host in HOSTS.values()]
+
+    def exec(self, host: str, argv: Sequence[str], input: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command as root in a host, through its namespaces and not over SSH."""
+        return hosts.run_in(self.name, chosen([host])[0], list(argv), stdin=input)
+
+    def root(self, host: str) -> Path:
+        """A host's file system as a path of this machine."""
+        return hosts.root(self.name, chosen([host])[0])
+
+    def sign(self, names: Sequence[str] = ()) -> list[Path]:
+        """Play the operator: certify what the hosts asked for in ORG/certificates."""
+        return folder.sign(self.name, chosen(list(names)))
+
+    def save(self, label: str = HEALTHY) -> None:
+        """Stop all hosts, freeze what happened to them as a label, and start them again on top of it."""
+        labels.checked_label(label)
+        with self._lock():
+            self._must_run()
+            self._each(list(HOSTS.values()), lambda host: hosts.power_off(self.name, host))
+            labels.set_current(self.name, {name: labels.freeze(self.name, host) for name, host in HOSTS.items()})
+            labels.save(self.name, label)
+            self._boot(list(HOSTS.values()))
+
+    def reset(self, names: Sequence[str] = (), label: str = HEALTHY) -> None:
+        """Cut the power of hosts and start them again as they were when the label was saved."""
+        with self._lock():
+            self._must_exist()
+            wanted, state = chosen(list(names)), labels.read(self.name, label)
+            self._each(wanted, self._discard)
+            labels.set_current(self.name, {host.name: state.layers[host.name] for host in wanted})
+            folder.restore_certificates(self.name, state.certificates, wanted)
+            self._boot(wanted)
+
+    def restart(self, names: Sequence[str] = ()) -> None:
+        """Reboot hosts: everything that is only in memory is lost, the kernel's packet filter included."""
+        with self._lock():
+            self._must_exist()
+            wanted = chosen(list(names))
+            self._each(wanted, lambda host: hosts.power_off(self.name, host))
+            self._boot(wanted)
+
+    def keep(self, label: str, digest: str = "manual") -> Path:
+        """Keep a saved label on this machine, so that a later `up` can start from it."""
+        with locked(labels.KEPT.with_suffix(".lock")):
+            return labels.keep(self.name, label, digest)
+
+    def _start(self, label: str, digest: str) -> None:
+        home = LABS / self.name
+        home.mkdir(parents=True, exist_ok=True)
+        # one mount of its own: a lab leaves with it, and a host's disk costs no disk access
+        run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=75%", "cjsm", str(home)])
+        folder.remove_generated(self.name)
+        state = labels.read(self.name, BARE) if label == BARE else labels.adopt(self.name, label, digest)
+        labels.set_current(self.name, state.layers)
+        folder.restore_certificates(self.name, state.certificates, list(HOSTS.values()))
+        network.make_switch(self.name)
+        network.make_node(self.name, ADMIN)
+        self._boot(list(HOSTS.values()))
+
+    def _boot(self, wanted: list[Host]) -> None:
+        """Start hosts side by side and wait until each has started everything."""
+        layers = labels.current(self.name)
+        self._each(wanted, lambda host: hosts.boot(self.name, host, layers[host.name]))
+        self._each(wanted, self._settle)
+
+    def _settle(self, host: Host) -> None:
+        state = hosts.wait_settled(self.name, host)
+        self.say(f"{host.name} is {state} at {host.address}")
+
+    def _discard(self, host: Host) -> None:
+        hosts.cut_power(self.name, host)
+        hosts.forget(self.name, host)
+
+    def _clear(self) -> None:
+        """End and remove whatever there is of the lab, in the order in which nothing can come back."""
+        self._each(list(HOSTS.values()), lambda host: hosts.cut_power(self.name, host))
+        network.end_processes(self.name)
+        network.remove_all(self.name)
+        home = LABS / self.name
+        machine.unmount_below(home)
+        machine.remove_tree(home)
+        folder.remove_generated(self.name)
+
+    def _state(self, host: Host) -> HostState:
+        process = hosts.first_process(self.name, host)
+        return HostState(host.name, host.address, hosts.state(self.name, host), process)
+
+    def _must_exist(self) -> None:
+        if not entry.is_up(self.name):
+            raise CjsmError(f"the lab '{self.name}' is not up; start it with `cjsm lab up --lab {self.name}`.")
+
+    def _must_run(self) -> None:
+        self._must_exist()
+        stopped = [state.host for state in self.status() if not state.process]
+        if stopped:
+            raise CjsmError(f"{', '.join(stopped)} of the lab '{self.name}' does not run; `cjsm lab reset` first.")
+
+    def _lock(self) -> AbstractContextManager[Path]:
+        machine.need_root()
+        return locked(LABS / f"{self.name}.lock")
+
+    @staticmethod
+    def _each(wanted: list[Host], work: Callable[[Host], object]) -> None:
+        """Do the same to several hosts at once; the first error is raised when all have ended."""
+        with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
+            list(pool.map(work, wanted))
