@@ -29,7 +29,7 @@ def log_files(organisation: Organisation) -> int:
 
 
 def mail_log_bytes(organisation: Organisation) -> int:
-    """What the mail log needs on disk: two days as text, all other days compressed (gzip: a tenth; counted as a fifth)."""
+    """What the mail log needs on disk: two days as text, all others compressed (to a tenth; counted as a fifth)."""
     day = organisation.mail.messages_per_day * LOG_BYTES_PER_MESSAGE
     return 2 * day + (log_files(organisation) - 1) * day // 5
 
