@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 from cjsm_connect.lab import identity, images, mirror, network
-from cjsm_connect.lab.machine import LABS, remove_tree, run, unmount_below, wait_until
+from cjsm_connect.lab.entry import LABS
+from cjsm_connect.lab.machine import remove_tree, run, unmount_below, wait_until
 from cjsm_connect.lab.topology import Host, namespace
 from cjsm_connect.results import CjsmError
 
@@ -100,7 +101,7 @@ def entering(lab: str, host: Host, argv: list[str]) -> list[str]:
     if not pid:
         raise CjsmError(f"{host.name} of the lab '{lab}' does not run; start it with `cjsm lab up --lab {lab}`.")
     environment = ["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb", "LANG=C.UTF-8"]
-    return ["nsenter", f"--target={pid}", "--all", "--wd=/", "--", *environment, *argv]
+    return ["nsenter", f"--target={pid}", "--all", "--wd", "--", *environment, *argv]
 
 
 def state(lab: str, host: Host) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cjsm_connect.lab import entry, folder, hosts, images, labels, machine, network
+from cjsm_connect.lab.entry import LABS
 from cjsm_connect.lab.hub import Hub
 from cjsm_connect.lab.labels import BARE
-from cjsm_connect.lab.machine import LABS, Say, locked, run, silent
+from cjsm_connect.lab.machine import Say, locked, run, silent
 from cjsm_connect.lab.topology import ADMIN, HOSTS, Host, checked_name, chosen
 from cjsm_connect.results import CjsmError
 

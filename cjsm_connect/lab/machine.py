@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from cjsm_connect.lab.entry import LABS
 from cjsm_connect.results import CjsmError
 
 CACHE = Path("/var/cache/cjsm")
