@@ -7,7 +7,7 @@ import socket
 from pyinfra.connectors.ssh import SSHConnector
 
 
-class FastSSH(SSHConnector):  # type: ignore[misc]
+class FastSSH(SSHConnector):
     """The stock connector with TCP_NODELAY where the transport is a socket (through a ProxyCommand it is not)."""
 
     def connect(self) -> None:

@@ -1,0 +1,65 @@
+"""test: the test suite of a clone. Plain: lint, types, imports, unit, then lab if root."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cjsm_connect.results import CjsmError
+
+LINT = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "-q", "."),
+    ("mypy",),
+    ("lint-imports", "--no-cache"),
+)
+TIERS = {"unit": "not lab and not vm", "lab": "lab", "vm": "vm"}
+
+
+@click.command("test", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[unit|lab|vm] [PYTEST OPTIONS]")
+@click.pass_obj
+def command(rooms: Any, arguments: tuple[str, ...]) -> None:
+    """The test suite. Without a tier: lint, types and imports, unit, then lab when this is root on Linux.
+
+    What follows the tier goes to pytest: `-k firewall`, `-x`; `--keep` leaves a broken lab up.
+    """
+    if not (rooms.root / "tests").is_dir():
+        raise CjsmError("`test` needs a clone of the repository: an installed cjsm has no tests")
+    tier, rest = (arguments[0], arguments[1:]) if arguments[:1] and arguments[0] in TIERS else ("", arguments)
+    if tier:
+        sys.exit(pytest(rooms.root, tier, rest))
+    steps = [lint(rooms.root), pytest(rooms.root, "unit", rest)]
+    if os.geteuid() == 0 and sys.platform == "linux":
+        steps.append(pytest(rooms.root, "lab", rest))
+    else:
+        click.echo("cjsm: the lab tier was not run: it needs root on Linux", err=True)
+    sys.exit(max(steps))
+
+
+def lint(root: Path) -> int:
+    """Lint, format, types and the direction of imports; 0 when all are clean."""
+    bin_folder = Path(sys.executable).parent
+    codes = []
+    for program, *flags in LINT:
+        started = time.monotonic()
+        done = subprocess.run([bin_folder / program, *flags], cwd=root, capture_output=True, text=True, check=False)
+        if done.returncode:
+            click.echo(done.stdout + done.stderr, err=True)
+        word = "failed" if done.returncode else "ok"
+        click.echo(f"{program}: {word} ({time.monotonic() - started:.1f} s)", err=True)
+        codes.append(done.returncode)
+    return max(codes)
+
+
+def pytest(root: Path, tier: str, rest: tuple[str, ...]) -> int:
+    """One tier in a process of its own; its exit code (5, no test chosen, is fine when -k narrows)."""
+    argv = [sys.executable, "-m", "pytest", "-q", "-m", TIERS[tier], *rest]
+    code = subprocess.run(argv, cwd=root, check=False).returncode
+    return 0 if code == 5 and rest else code
