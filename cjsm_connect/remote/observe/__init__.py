@@ -1,0 +1,1 @@
+"""The collector: one module a topic, each `observe(arguments) -> facts`. Standard library of Python 3.9."""

@@ -1,0 +1,172 @@
+"""What all concerns share: release, packages, units, listeners, processes, addresses, clock, disks, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shlex
+import time
+from typing import Any
+
+from cjsm_connect.remote.common import attempt, read, run
+
+UNIT_KINDS = ("*.service", "*.timer", "*.socket", "*.path")
+MARKER = "/etc/cjsm-lab"  # a file that only the lab's hosts have
+
+# systemd.unit(5) and systemctl(1): what is shown of each unit
+UNIT_PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "ConditionResult",
+    "ExecMainStartTimestamp",
+    "ActiveEnterTimestamp",
+    "NextElapseUSecRealtime",
+    "LastTriggerUSec",
+)
+
+
+def observe(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The facts of the system as a whole."""
+    return {
+        "clock": time.time(),
+        "marker": read(MARKER).strip(),
+        "release": release(),
+        "kernel": kernel(),
+        "packages": packages(),
+        "units": units(),
+        "unit_files": unit_files(),
+        "listeners": listeners(run(["ss", "-Hltnup"])),
+        "processes": processes(),
+        "addresses": addresses(),
+        "mounts": mounts(),
+        "memory": memory(),
+    }
+
+
+def release() -> dict[str, Any]:
+    """os-release(5) as it is, and the point release of Debian."""
+    found = {}
+    for line in read("/etc/os-release").splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            found[name.lower()] = " ".join(shlex.split(value))
+    found["debian_version"] = read("/etc/debian_version").strip()
+    return found
+
+
+def kernel() -> dict[str, Any]:
+    """The running kernel, and the kind of container if this is one ("none" on a machine of its own)."""
+    _, container, _ = attempt(["systemd-detect-virt", "--container"])
+    return {"release": platform.release(), "container": container.strip() or "none"}
+
+
+def packages() -> dict[str, Any]:
+    """Installed packages and their versions; dpkg-query(1)."""
+    listed = run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\t${Version}\n"])
+    rows = (line.split("\t") for line in listed.splitlines())
+    return {name: version for status, name, version in rows if status.startswith(("ii", "hi"))}
+
+
+def units() -> dict[str, Any]:
+    """Loaded services, timers and sockets: {id: {property: value}}; times are seconds since 1970, 0 for never."""
+    shown = run(
+        ["systemctl", "show", "--all", "--timestamp=unix", "--property=" + ",".join(UNIT_PROPERTIES), *UNIT_KINDS]
+    )
+    found = {}
+    for block in shown.split("\n\n"):
+        unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" in unit:
+            found[unit.pop("Id")] = {name: _seconds(value) for name, value in unit.items()}
+    return found
+
+
+def _seconds(value: str) -> object:
+    return int(value[1:]) if re.fullmatch(r"@\d+", value) else value
+
+
+def unit_files() -> dict[str, Any]:
+    """Every unit file and whether it is enabled, masked and so on: {id: state}."""
+    listed = run(["systemctl", "list-unit-files", "--no-legend", "--no-pager", "--plain"])
+    rows = (line.split() for line in listed.splitlines())
+    return {row[0]: row[1] for row in rows if len(row) > 1}
+
+
+def listeners(text: str) -> list[dict[str, Any]]:
+    """The output of `ss -Hltnup`, ss(8), as rows: protocol, address ("*" is every address), port, processes."""
+    rows = []
+    for line in text.splitlines():
+        fields = line.split(None, 6)
+        if len(fields) < 6:
+            continue
+        address, _, port = fields[4].rpartition(":")
+        owners = re.findall(r'\("([^"]*)",pid=(\d+)', fields[6] if len(fields) > 6 else "")
+        rows.append(
+            {
+                "protocol": fields[0],
+                "address": address.strip("[]").partition("%")[0],
+                "port": int(port) if port.isdigit() else 0,
+                "processes": sorted({name for name, _ in owners}),
+            }
+        )
+    return rows
+
+
+def processes() -> list[dict[str, Any]]:
+    """Running processes with their start in seconds since 1970; proc(5)."""
+    booted = float(re.findall(r"^btime (\d+)", read("/proc/stat"), re.MULTILINE)[0])
+    found = (_process(pid, booted) for pid in os.listdir("/proc") if pid.isdigit())
+    return [process for process in found if process]
+
+
+def _process(pid: str, booted: float) -> dict[str, Any]:
+    state = read("/proc/%s/stat" % pid)
+    if not state:
+        return {}  # it ended meanwhile
+    name = state[state.index("(") + 1 : state.rindex(")")]
+    ticks = int(state[state.rindex(")") :].split()[20])
+    return {"pid": int(pid), "name": name, "started": booted + ticks / os.sysconf("SC_CLK_TCK")}
+
+
+def addresses() -> list[dict[str, Any]]:
+    """The addresses of each interface that is not the loopback; ip-address(8)."""
+    found = []
+    for link in json.loads(run(["ip", "-json", "address"])):
+        for entry in link.get("addr_info", []):
+            if link["ifname"] != "lo":
+                row = {"interface": link["ifname"], "address": entry["local"], "prefix": entry["prefixlen"]}
+                found.append(dict(row, scope=entry["scope"]))
+    return found
+
+
+def mounts() -> dict[str, Any]:
+    """The file systems that our folders lie on: {folder: {device, kind, total, free in bytes; free inodes}}."""
+    table = [line.split() for line in read("/proc/mounts").splitlines()]
+    folders = ("/", "/var", "/var/log", "/var/spool/postfix", "/var/lib/clamav", "/boot")
+    return {folder: _mount(folder, table) for folder in folders if os.path.isdir(folder)}
+
+
+def _mount(folder: str, table: list[list[str]]) -> dict[str, Any]:
+    above = [row for row in table if (folder + "/").startswith(row[1].rstrip("/") + "/")]
+    device, point, kind = max(above, key=lambda row: len(row[1]))[:3]
+    state = os.statvfs(folder)
+    return {
+        "device": device,
+        "point": point,
+        "kind": kind,
+        "total": state.f_blocks * state.f_frsize,
+        "free": state.f_bavail * state.f_frsize,
+        "inodes": state.f_files,
+        "free_inodes": state.f_favail,
+    }
+
+
+def memory() -> dict[str, Any]:
+    """Memory in bytes; proc(5), meminfo."""
+    rows = dict(re.findall(r"^(\w+):\s+(\d+) kB", read("/proc/meminfo"), re.MULTILINE))
+    return {"total": int(rows["MemTotal"]) * 1024, "available": int(rows["MemAvailable"]) * 1024}
