@@ -23,9 +23,20 @@ def merged(form: str, text: str, entries: Entries) -> str:
             kept.append(block)
         elif name not in placed:
             placed.add(name)
-            kept.append(written(name, wanted[name]))
-    added = [written(name, value) for name, value in wanted.items() if name not in placed]
+            kept.append(written(name, _in_front(wanted[name], block)))
+    added = [written(name, _in_front(value, "")) for name, value in wanted.items() if name not in placed]
     return "".join([*_ended(kept), *added])
+
+
+def _in_front(value: str | None, block: str) -> str | None:
+    """A value `+ITEM` is one item of a list that the administrator also uses: first in it, the rest is kept."""
+    if value is None or not value.startswith("+"):
+        return value
+    item = value[1:]
+    there = " ".join(line for line in block.partition("=")[2].split("\n") if not line.startswith("#")).strip()
+    if item in there:
+        return there
+    return f"{item}, {there}" if there else item
 
 
 def _blocks(text: str) -> Iterator[str]:

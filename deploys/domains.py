@@ -1,0 +1,121 @@
+"""domains: one list of domains, and every lookup table that follows from it.
+
+All tables of a host are one set behind one symbolic link, so a domain is in all of them or in none: there is no moment
+at which a table sends mail by MX. On a relay a row that is missing anyhow is an error, never MX (relay's main.cf).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cjsm_connect.desired import Desired, Map
+from cjsm_connect.operations import concern
+from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.routes import (
+    CJSM_DOMAINS,
+    SELF_TEST_RECIPIENT,
+    hub_is_open,
+    hub_next_hop,
+    inner_is_open,
+    inner_next_hops,
+    relayed_domains,
+)
+
+Rows = tuple[tuple[str, str], ...]
+
+# retry(8) keeps mail in the queue and shows this text there; 4.7.5: cryptographic failure (RFC 3463)
+NO_HUB_CERTIFICATE = "retry:4.7.5 waiting for the certificate from the CJSM operator"
+NO_INNER_CERTIFICATE = "retry:4.7.5 waiting for the certificate of the inner hop"
+
+
+def desired(organisation: Organisation, host: Host) -> Desired:
+    """The tables of a relay, or of a Postfix mail server."""
+    if not organisation.mail_servers or host.role == "firewall" or host.mta != "postfix":
+        return Desired()
+    maps = _relay_maps if host.role == "relay" else _mail_maps
+    return Desired(maps=tuple(maps(organisation, host)))
+
+
+def _relay_maps(organisation: Organisation, host: Host) -> Iterator[Map]:
+    yield Map("relay_domains", tuple((name, "OK") for name in relayed_domains(organisation)))
+    yield Map("transport", _relay_transport(organisation, host))
+    yield Map("recipients", _recipients(organisation))
+    yield Map("aliases", _aliases(organisation, host))
+    yield Map("tls_policy", (_hub_policy(organisation), *_inner_policies(organisation, host)))
+
+
+def _mail_maps(organisation: Organisation, host: Host) -> Iterator[Map]:
+    yield Map("transport", tuple((name, _inner_route(organisation, host, "cjsm-inner")) for name in CJSM_DOMAINS))
+    yield Map("tls_policy", _inner_policies(organisation, host))
+    yield Map("cjsm_senders", tuple((name, "REJECT CJSM mail does not come this way") for name in CJSM_DOMAINS))
+    if host.mailboxes == "local":
+        yield Map("local_domains", tuple((name, "OK") for name in organisation.domains.names))
+
+
+def _relay_transport(organisation: Organisation, host: Host) -> Rows:
+    """CJSM to the hub, the organisation's own domains to its mail server, the self-test nowhere."""
+    hub = f"cjsm:{hub_next_hop(organisation)}" if hub_is_open(organisation, host) else NO_HUB_CERTIFICATE
+    inner = _inner_route(organisation, host, "inner")
+    return (
+        *((name, hub) for name in CJSM_DOMAINS),
+        *((name, inner) for name in organisation.domains.names),
+        (SELF_TEST_RECIPIENT, "discard:self-test"),
+    )
+
+
+def _inner_route(organisation: Organisation, host: Host, service: str) -> str:
+    """Several hosts behind one hop are tried in turn (transport(5), from Postfix 3.5)."""
+    if not inner_is_open(organisation, host):
+        return NO_INNER_CERTIFICATE
+    return f"{service}:{', '.join(inner_next_hops(organisation, host))}"
+
+
+def _recipients(organisation: Organisation) -> Rows:
+    """verify: the domains whose recipients the mail server is asked about. file: every address that exists."""
+    if organisation.recipients.mode == "file":
+        return tuple((address, "OK") for address in _listed(organisation))
+    return tuple((name, "reject_unverified_recipient, permit") for name in relayed_domains(organisation))
+
+
+def _listed(organisation: Organisation) -> Iterator[str]:
+    yield from organisation.recipients.addresses
+    if organisation.domains.accept_suffixed:
+        yield from (f"{address}.cjsm.net" for address in organisation.recipients.addresses)
+
+
+def _aliases(organisation: Organisation, host: Host) -> Rows:
+    """The relay's own postmaster and root go to people; DOMAIN.cjsm.net, if accepted from the hub, becomes DOMAIN."""
+    helpdesk = organisation.contacts.helpdesk.email
+    own = helpdesk.rpartition("@")[2] in organisation.domains.names
+    people = helpdesk if own else f"postmaster@{organisation.domains.names[0]}"
+    suffixed = organisation.domains.names if organisation.domains.accept_suffixed else ()
+    return (
+        *((f"{user}@{host.fqdn}", people) for user in ("root", "postmaster", "abuse")),
+        *((f"@{name}.cjsm.net", f"@{name}") for name in suffixed),
+    )
+
+
+def _hub_policy(organisation: Organisation) -> tuple[str, str]:
+    """`secure`: the certificate carries one of the operator's names and chains to their CA, or the mail waits."""
+    return hub_next_hop(organisation), f"secure match={':'.join(organisation.hub.match)} {MINIMUM}"
+
+
+# Postfix's own minimum is TLS 1.0 (postconf(5), smtp_tls_mandatory_protocols); GOV.UK asks for 1.2
+MINIMUM = "protocols=>=TLSv1.2 ciphers=high"
+
+
+def _inner_policies(organisation: Organisation, host: Host) -> Rows:
+    hops = inner_next_hops(organisation, host)
+    return tuple((hop, _inner_policy(organisation, receiver)) for hop, receiver in hops.items())
+
+
+def _inner_policy(organisation: Organisation, receiver: Host) -> str:
+    """Declared names under a declared CA, or the pinned public key; both never clear text."""
+    if organisation.inner.mode == "pinned":
+        return f"fingerprint match={receiver.inner_fingerprint} {MINIMUM}"
+    return f"secure match={receiver.fqdn} {MINIMUM}"
+
+
+domains = concern("domains", desired)
+if __name__ == "builtins":  # so pyinfra executes a deploy file
+    domains()

@@ -1,0 +1,295 @@
+"""relay: Postfix on both sides of the inner hop. On the relay all of main.cf and master.cf is ours; on the mail server
+a few settings and two services are laid over what its administrator has.
+
+Who may hand in what:
+    hub          -> relay         our own domains, known recipients     source address, operator's CA, public key
+    mail server  -> relay         cjsm.net and below, our own senders   source address, inner CA or public key
+    relay        -> mail server   what the mail server has              source address, inner CA or public key
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from cjsm_connect.desired import Answer, Desired, File, Health, Map, Package, Service, Settings
+from cjsm_connect.desired.render import template
+from cjsm_connect.operations import concern
+from cjsm_connect.organisation import Host, Organisation, secret
+from cjsm_connect.organisation.routes import (
+    CJSM_DOMAINS,
+    SELF_TEST_RECIPIENT,
+    Address,
+    hub_is_open,
+    hub_next_hop,
+    hub_side_address,
+    inner_addresses,
+    inner_is_open,
+)
+
+MAIN = "/etc/postfix/main.cf"
+MASTER = "/etc/postfix/master.cf"
+MAPS = "/etc/postfix/cjsm"
+TLS = "/etc/cjsm/tls"
+PASSWORDS = "/etc/cjsm/hub-password"
+SCANNER = "/run/clamav/clamav-milter.ctl"
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+PACKAGES = (Package("postfix"), Package("postfix-lmdb"))
+SELF_TEST = f"check_recipient_access lmdb:{MAPS}/self_test"
+
+
+def desired(organisation: Organisation, host: Host) -> Desired:
+    """A relay of its own, or the part of a Postfix mail server that faces it."""
+    if not organisation.mail_servers or host.role == "firewall" or host.mta != "postfix":
+        return Desired()
+    return _relay(organisation, host) if host.role == "relay" else _mail_server(organisation, host)
+
+
+def _relay(organisation: Organisation, host: Host) -> Desired:
+    maps = tuple(_relay_maps(organisation))
+    files = (
+        File(MAIN, _main(organisation, host), reason="CJSM mail only, never in clear text"),
+        File(MASTER, _master(organisation, host), reason="one listener and one route for each side"),
+        *_passwords(organisation),
+    )
+    # packages arrive before files: without an answer Debian would start a mail server on port 25 for a moment
+    answers = (Answer("postfix", "postfix/main_mailer_type", "select", "No configuration"),)
+    packages = (*PACKAGES, Package("libsasl2-modules")) if organisation.hub.auth else PACKAGES
+    service = Service("postfix.service", on_change="reload", watches=_watched(maps, files), order=60)
+    health = tuple(_health(organisation, host))
+    return Desired(packages=packages, answers=answers, files=files, maps=maps, services=(service,), health=health)
+
+
+def _watched(maps: tuple[Map, ...], files: tuple[File, ...]) -> tuple[str, ...]:
+    """What Postfix has read at its start or last reload. The tables are one set: one name stands for all."""
+    certificates = (f"{TLS}/hub-ca.pem", f"{TLS}/inner-ca.pem", "hub", "inner")
+    return (*(file.path for file in files), *(table.name for table in maps), *certificates)
+
+
+def _main(organisation: Organisation, host: Host) -> str:
+    return template(
+        "relay/main.cf.j2",
+        organisation=organisation.organisation.name,
+        hostname=host.fqdn,
+        protocols="ipv4" if all(address.version == 4 for address in _all_addresses(organisation)) else "all",
+        maps=MAPS,
+        recipients=organisation.recipients.mode,
+        message_size_limit=organisation.mail.message_size_limit,
+        queue_lifetime_days=organisation.mail.queue_lifetime_days,
+        cjsm_is_open=hub_is_open(organisation, host),
+        scanner=SCANNER,
+    )
+
+
+def _all_addresses(organisation: Organisation) -> Iterator[Address]:
+    """Every address that mail flows between."""
+    yield from (*organisation.hub.addresses, *organisation.hub.sources)
+    for host in (*organisation.relays, *organisation.mail_servers):
+        yield from (host.address, *host.addresses)
+
+
+def _master(organisation: Organisation, host: Host) -> str:
+    receivers = tuple(receiver.fqdn for receiver in organisation.mail_servers)
+    return template(
+        "relay/master.cf.j2",
+        organisation=organisation.organisation.name,
+        cjsm_is_open=hub_is_open(organisation, host),
+        inner_is_open=inner_is_open(organisation, host),
+        hub_listener=_hub_listener(organisation, host),
+        inner_listeners=[_relay_inner_listener(organisation, at) for at in inner_addresses(organisation, host)],
+        hub_client=_hub_client(organisation, host),
+        inner_client=_inner_client(organisation, "inner", receivers),
+    )
+
+
+def _hub_listener(organisation: Organisation, host: Host) -> str:
+    """`cidr` says DUNNO or REJECT, then the public key says OK, or all others are refused (access(5))."""
+    known = "reject_unlisted_recipient" if organisation.recipients.mode == "file" else _asked()
+    return template(
+        "relay/listener.j2",
+        service="cjsm-listener",
+        address=_bracketed(hub_side_address(organisation, host)),
+        port=organisation.hub.listen_port,
+        authority=f"{TLS}/hub-ca.pem",
+        chain=f"{TLS}/hub.chain.pem",
+        clients=f"check_client_access cidr:{MAPS}/hub_sources, check_ccert_access lmdb:{MAPS}/hub_certificates, reject",
+        senders="",
+        relaying=f"{SELF_TEST}, reject_unauth_destination",
+        recipients=f"{SELF_TEST}, {known}",
+    ).rstrip("\n")
+
+
+def _asked() -> str:
+    """The table names the domains whose mail server is asked; a recipient elsewhere is refused."""
+    return f"check_recipient_access lmdb:{MAPS}/recipients, reject"
+
+
+def _relay_inner_listener(organisation: Organisation, address: Address) -> str:
+    return _inner_listener(
+        organisation,
+        address,
+        organisation.inner.relay_port,
+        senders=f"{SELF_TEST}, check_sender_access lmdb:{MAPS}/inner_senders, reject",
+        relaying=f"{SELF_TEST}, check_recipient_access lmdb:{MAPS}/inner_destinations, reject",
+    )
+
+
+def _inner_listener(organisation: Organisation, address: Address, port: int, *, senders: str, relaying: str) -> str:
+    pinned = organisation.inner.mode == "pinned"
+    key = f"check_ccert_access lmdb:{MAPS}/inner_certificates, reject"
+    clients = f"check_client_access cidr:{MAPS}/inner_clients"
+    return template(
+        "relay/listener.j2",
+        service="cjsm-inner-listener",
+        address=_bracketed(address),
+        port=port,
+        authority="" if pinned else f"{TLS}/inner-ca.pem",
+        chain=f"{TLS}/inner.chain.pem",
+        clients=f"{clients}, {key}" if pinned else clients,
+        senders=senders,
+        relaying=relaying,
+        recipients="",
+    ).rstrip("\n")
+
+
+def _bracketed(address: Address) -> str:
+    """As master(5) writes an address before a port."""
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _hub_client(organisation: Organisation, host: Host) -> str:
+    return template(
+        "relay/client.j2",
+        service="cjsm",
+        authority=f"{TLS}/hub-ca.pem",
+        chain=f"{TLS}/hub.chain.pem",
+        maps=MAPS,
+        match=organisation.hub.match,
+        implicit=organisation.hub.mode == "implicit",
+        source=str(hub_side_address(organisation, host)),
+        passwords=PASSWORDS if organisation.hub.auth else "",
+    ).rstrip("\n")
+
+
+def _inner_client(organisation: Organisation, service: str, receivers: tuple[str, ...]) -> str:
+    pinned = organisation.inner.mode == "pinned"
+    return template(
+        "relay/client.j2",
+        service=service,
+        authority="" if pinned else f"{TLS}/inner-ca.pem",
+        chain=f"{TLS}/inner.chain.pem",
+        maps=MAPS,
+        match=receivers,
+        implicit=False,
+        source="",
+        passwords="",
+    ).rstrip("\n")
+
+
+def _relay_maps(organisation: Organisation) -> Iterator[Map]:
+    """Who may speak to which listener, and what the mail servers may ask for."""
+    yield _admitted("hub_sources", organisation.hub.sources, "only the CJSM hub connects here")
+    yield Map("hub_certificates", tuple((fingerprint, "OK") for fingerprint in organisation.hub.fingerprints))
+    yield from _inner_maps(organisation, organisation.mail_servers)
+    yield Map("inner_destinations", tuple((name, "OK") for name in CJSM_DOMAINS))
+    # delivery reports come from the null sender (RFC 5321 4.5.5); postconf(5), smtpd_null_access_lookup_key
+    yield Map("inner_senders", (*((name, "OK") for name in organisation.domains.names), ("<>", "OK")))
+    yield Map("self_test", ((SELF_TEST_RECIPIENT, "OK"),))
+
+
+def _inner_maps(organisation: Organisation, others: tuple[Host, ...]) -> Iterator[Map]:
+    addresses = tuple(address for other in others for address in other.addresses)
+    yield _admitted("inner_clients", addresses, "only the other end of the inner hop connects here")
+    if organisation.inner.mode == "pinned":
+        yield Map("inner_certificates", tuple((str(other.inner_fingerprint), "OK") for other in others))
+
+
+def _admitted(name: str, addresses: tuple[Address, ...], why: str) -> Map:
+    """DUNNO for these addresses, so that the next restriction is asked too; REJECT for all others (cidr_table(5))."""
+    rows = (*((str(address), "DUNNO") for address in addresses), *((net, f"REJECT {why}") for net in EVERYWHERE))
+    return Map(name, rows, "cidr")
+
+
+def _passwords(organisation: Organisation) -> Iterator[File]:
+    """The hub's log-in, if its operator asks for one; the key is the next hop, verbatim (SASL_README)."""
+    auth = organisation.hub.auth
+    if auth is not None:
+        password = secret(auth.password_ref, organisation.folder, os.environ)
+        yield File(PASSWORDS, f"{hub_next_hop(organisation)} {auth.user}:{password}\n", mode=0o600, secret=True)
+
+
+def _health(organisation: Organisation, host: Host) -> Iterator[Health]:
+    yield Health("Postfix runs", "unit_active", (("unit", "postfix.service"),))
+    if host.role == "relay" and hub_is_open(organisation, host):
+        at = (("address", str(hub_side_address(organisation, host))), ("port", organisation.hub.listen_port))
+        yield Health("the listener for the hub offers STARTTLS", "smtp_starttls", at)
+    if inner_is_open(organisation, host):
+        port = organisation.inner.relay_port if host.role == "relay" else organisation.inner.mail_port
+        for address in inner_addresses(organisation, host):
+            where = (("address", str(address)), ("port", port))
+            yield Health(f"the inner listener on {address} offers STARTTLS", "smtp_starttls", where)
+
+
+def _mail_server(organisation: Organisation, host: Host) -> Desired:
+    """Services and settings beside the administrator's own; a mail server without any is set up for local mailboxes."""
+    maps = tuple(_inner_maps(organisation, organisation.relays))
+    settings = (
+        Settings(MAIN, "main.cf", tuple(_mail_settings(organisation, host))),
+        Settings(MASTER, "master.cf", tuple(_mail_services(organisation, host))),
+    )
+    answers = (
+        Answer("postfix", "postfix/main_mailer_type", "select", "Internet Site"),
+        Answer("postfix", "postfix/mailname", "string", host.fqdn),
+    )
+    watches = (MAIN, MASTER, f"{TLS}/inner-ca.pem", "inner", *(table.name for table in maps))
+    service = Service("postfix.service", on_change="reload", watches=watches, order=60)
+    health = tuple(_health(organisation, host))
+    return Desired(packages=PACKAGES, answers=answers, settings=settings, maps=maps, services=(service,), health=health)
+
+
+def _mail_services(organisation: Organisation, host: Host) -> Iterator[tuple[str, str | None]]:
+    """The two services of the inner hop; taken away while there is no certificate for them."""
+    ready = inner_is_open(organisation, host)
+    for address in inner_addresses(organisation, host):
+        listener = _inner_listener(
+            organisation, address, organisation.inner.mail_port, senders="", relaying="reject_unauth_destination"
+        )
+        # the relay has scanned this mail; a DMARC milter would refuse what the hub has rewritten (CJSM alters From)
+        listener += "\n  -o smtpd_milters="
+        yield f"{_bracketed(address)}:{organisation.inner.mail_port}/inet", listener if ready else None
+    relays = tuple(relay.fqdn for relay in organisation.relays)
+    yield "cjsm-inner/unix", _inner_client(organisation, "cjsm-inner", relays) if ready else None
+
+
+def _mail_settings(organisation: Organisation, host: Host) -> Iterator[tuple[str, str | None]]:
+    if host.mailboxes == "existing":
+        # added in front of what the administrator has; the table knows cjsm.net only
+        yield "transport_maps", f"+lmdb:{MAPS}/transport"
+        yield "smtpd_sender_restrictions", f"+check_sender_access lmdb:{MAPS}/cjsm_senders"
+        return
+    yield "compatibility_level", "3.6"
+    yield "myhostname", host.fqdn
+    yield "mydestination", f"$myhostname, localhost, lmdb:{MAPS}/local_domains"
+    yield "mynetworks", "127.0.0.0/8 [::1]/128"
+    yield "transport_maps", f"lmdb:{MAPS}/transport"
+    yield "home_mailbox", "Maildir/"
+    yield "message_size_limit", str(organisation.mail.message_size_limit)
+    yield "mailbox_size_limit", "0"
+    yield "smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination"
+    # nobody on the internet speaks for CJSM: its mail comes from the relay only
+    yield "smtpd_sender_restrictions", f"check_sender_access lmdb:{MAPS}/cjsm_senders"
+    # the public side stays opportunistic: not every sender can encrypt (GOV.UK, Set up government email services)
+    yield "smtpd_tls_security_level", "may"
+    yield "smtp_tls_security_level", "may"
+    yield "smtp_tls_loglevel", "1"
+    yield "smtpd_tls_loglevel", "1"
+    yield "smtpd_tls_received_header", "yes"
+    # SMTP smuggling: https://www.postfix.org/smtp-smuggling.html
+    yield "smtpd_forbid_bare_newline", "normalize"
+    yield "smtpd_forbid_unauth_pipelining", "yes"
+    yield "disable_vrfy_command", "yes"
+
+
+relay = concern("relay", desired)
+if __name__ == "builtins":  # so pyinfra executes a deploy file
+    relay()
