@@ -41,3 +41,177 @@ def state(wall: dict[str, Any]) -> dict[str, Any]:
         "live_is_boot": bool(boot) and same(wall["table"], boot),
         "enabled": enabled(wall["boot_path"]),
     }
+
+
+def settled(wall: dict[str, Any]) -> bool:
+    """Is there nothing to do: these rules live, confirmed, and loaded at boot?"""
+    wanted = {"boot": sha256(wall["ruleset"]), "live_is_boot": True, "enabled": True}
+    return not armed() and state(wall) == wanted
+
+
+def load(wall: dict[str, Any]) -> dict[str, Any]:
+    """Load new rules live; after `seconds` the host puts the old ones back unless they were confirmed.
+
+    Raises:
+        Failed: nft refuses the rules, or the timer cannot be armed; then nothing has changed.
+    """
+    common.run([NFT, "-c", "-f", "-"], text=wall["ruleset"])
+    if armed():  # a run before this one died between load and confirm: go back to what was confirmed
+        undo(wall)
+    keep_way_back(wall["table"])
+    arm(wall["seconds"])
+    try:
+        common.run([NFT, "-f", "-"], text=wall["ruleset"])
+    except common.Failed:
+        disarm()
+        raise
+    return {"undone_after": wall["seconds"]}
+
+
+def confirm(wall: dict[str, Any]) -> dict[str, Any]:
+    """Keep the new rules, now and at boot. Call it over a connection that was opened after `load`.
+
+    Raises:
+        Failed: the host has already put the old rules back, or the boot configuration would not load.
+    """
+    disarm()
+    if not same(wall["table"], wall["ruleset"]):
+        raise common.Failed(
+            "expected the new firewall rules to be live, found others: they were not confirmed in time and the host "
+            "put the old ones back. Apply again; if it comes back, see whether SSH from here is allowed by the rules."
+        )
+    replace(wall["boot_path"], wall["ruleset"], 0o600)
+    load_at_boot(wall["boot_path"])
+    common.run(["systemctl", "enable", "--quiet", "nftables.service"])
+    forget_way_back()
+    return state(wall)
+
+
+def confirm_all(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Confirm every ruleset that is not settled yet. Arguments: firewalls."""
+    waiting = [wall for wall in arguments["firewalls"] if not settled(wall)]
+    return {"confirmed": [confirm(wall)["boot"] for wall in waiting]}
+
+
+def undo(wall: dict[str, Any]) -> dict[str, Any]:
+    """Put back what was live before `load`; after `confirm`, or without a `load`, there is nothing to put back."""
+    disarm()
+    way_back = os.path.exists(UNDO)
+    if way_back:
+        common.run([NFT, "-f", UNDO])
+        forget_way_back()
+    return {"undone": way_back, "table": wall["table"]}
+
+
+def sha256(text: str) -> str:
+    """SHA-256 of a text's UTF-8 bytes, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def live(table: str) -> str:
+    """The live rules of one table without counter values; "" when there is no such table, or no nft yet.
+
+    Raises:
+        Failed: nft could not tell. That must not pass for "no table": the way back would open the host.
+    """
+    code, out, err = common.attempt([NFT, "-s", "list", "table", *table.split()])
+    if code and code != 127 and "No such file or directory" not in err:
+        raise common.Failed("nft could not list table %s: %s" % (table, err.strip()[-400:]))
+    return "" if code else out
+
+
+def listing(table: str, ruleset: str) -> str:
+    """How nft would list a ruleset: it is loaded in a network namespace of its own, which ends with the command.
+
+    Comparing two listings sees every difference and nothing else, whatever order or spelling a file uses.
+    """
+    script = 'nft -f - && exec nft -s list table "$@"'
+    code, out, _ = common.attempt(["unshare", "--net", "sh", "-c", script, "sh", *table.split()], text=ruleset)
+    return "" if code else out
+
+
+def same(table: str, ruleset: str) -> bool:
+    """Are the live rules of this table exactly those of the ruleset?"""
+    found = live(table)
+    return bool(found) and found == listing(table, ruleset)
+
+
+def enabled(boot_path: str) -> bool:
+    """Will the rules be loaded at the next boot, before the network is up?"""
+    code, out, _ = common.attempt(["systemctl", "is-enabled", "nftables.service"])
+    return code == 0 and out.strip() == "enabled" and loads(common.read(MAIN), boot_path)
+
+
+def loads(main: str, boot_path: str) -> bool:
+    """Does this nftables.conf include the boot file, and nothing behind it throw the rules away?"""
+    loaded = False
+    for line in (line.strip().rstrip(";") for line in main.splitlines()):
+        if line.startswith("include "):
+            loaded = loaded or fnmatch.fnmatch(boot_path, line[len("include ") :].strip(" \"'"))
+        elif line.split() == ["flush", "ruleset"]:
+            loaded = False
+    return loaded
+
+
+def load_at_boot(boot_path: str) -> None:
+    """Make nftables.conf include the boot file; tables an administrator has written there stay as they are."""
+    main = common.read(MAIN)
+    if loads(main, boot_path):
+        return
+    if not main.strip() or is_stock(main):
+        main = FRESH_MAIN
+    replace(MAIN, '%s\ninclude "%s"\n' % (main.rstrip("\n"), boot_path), 0o755, checked=True)
+
+
+def is_stock(main: str) -> bool:
+    """Is this the nftables.conf that Debian ships? dpkg knows its digest, whatever the release."""
+    _, out, _ = common.attempt(["dpkg-query", "-W", "-f", "${Conffiles}", "nftables"])
+    digest = hashlib.md5(main.encode(), usedforsecurity=False).hexdigest()
+    return [MAIN, digest] in [line.split()[:2] for line in out.splitlines()]
+
+
+def replace(path: str, text: str, mode: int, checked: bool = False) -> None:
+    """Write a file beside its place and rename it there; `checked`: only if nft would load it."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    new = path + ".cjsm-new"
+    if os.path.lexists(new):
+        os.unlink(new)
+    common.write_private(new, text, mode)
+    if checked:
+        common.run([NFT, "-c", "-f", new])
+    os.replace(new, path)
+    descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def keep_way_back(table: str) -> None:
+    """Write the one transaction that brings back what is live now: our table as it is, or none."""
+    os.makedirs(STATE, mode=0o700, exist_ok=True)
+    replace(UNDO, "table %s\ndelete table %s\n%s" % (table, table, live(table)), 0o600)
+
+
+def forget_way_back() -> None:
+    """After confirm or undo: a later undo must not bring back rules of an earlier change."""
+    if os.path.exists(UNDO):
+        os.unlink(UNDO)
+
+
+def arm(seconds: int) -> None:
+    """Let the host itself load the way back after `seconds`, whatever becomes of us (systemd-run(1))."""
+    common.attempt(["systemctl", "reset-failed", UNIT + ".service", UNIT + ".timer"])
+    when = ["--on-active=%ds" % seconds, "--timer-property=AccuracySec=500ms"]
+    what = ["--unit=" + UNIT, "--description=cjsm-connect: put back the firewall rules nobody confirmed"]
+    common.run(["systemd-run", "--quiet", "--collect", *what, *when, NFT, "-f", UNDO])
+
+
+def armed() -> bool:
+    """Is a change waiting to be confirmed?"""
+    return common.attempt(["systemctl", "is-active", "--quiet", UNIT + ".timer"])[0] == 0
+
+
+def disarm() -> None:
+    """Stop the timer. nft works in transactions: stopped half-way, it leaves the old rules or the new, never a mix."""
+    common.attempt(["systemctl", "stop", UNIT + ".timer", UNIT + ".service"])

@@ -1,0 +1,140 @@
+"""firewall: default deny in, out and through; only the flows that the organisation file implies, each with its reason.
+
+Terms v10.2, clause 21: a firewall protects the systems used, is maintained and never disabled. The rules are one
+nftables table of ours on every managed host; how a change is confirmed is told in cjsm_connect/remote/firewall.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cjsm_connect.desired import Desired, Directory, File, Firewall, Health, Package, Service
+from cjsm_connect.desired.render import template
+from cjsm_connect.operations import concern
+from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.flows import Flow, HostFlows, for_host
+from cjsm_connect.organisation.services import ANYWHERE, Network
+from cjsm_connect.remote.firewall import BOOT, TABLE
+
+LOG_GROUP = 5
+LOG_FILE = "/var/log/ulog/firewall.log"
+ULOGD = "/etc/ulogd.conf"
+LOGROTATE = "/etc/logrotate.d/ulogd2"
+UNIT_SETTINGS = "/etc/systemd/system/nftables.service.d/cjsm.conf"
+LONGEST_COMMENT = 120  # bytes; nft accepts 128 (libnftnl, NFTNL_UDATA_COMMENT_MAXLEN)
+
+# A packet inside a connection, not one that opens it (RFC 9293, 3.1)
+INSIDE_A_CONNECTION = "tcp flags & (fin | syn | rst | ack) == ack"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a chain: which new connections are accepted, where they are counted, and why."""
+
+    match: str
+    comment: str
+    counter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A base chain. `loopback` is the match for traffic within the host; "" where there is none."""
+
+    name: str
+    dropped: str
+    loopback: str
+    rules: tuple[Rule, ...]
+
+
+def desired(organisation: Organisation, host: Host) -> Desired:
+    """The firewall of one managed host, of any role."""
+    return Desired(
+        packages=(Package("nftables"), Package("ulogd2"), Package("logrotate")),
+        directories=(Directory("/etc/nftables.d"), Directory("/etc/systemd/system/nftables.service.d")),
+        files=tuple(_files(organisation)),
+        firewalls=(Firewall(TABLE, BOOT, ruleset(host, for_host(organisation, host))),),
+        services=(Service("ulogd2.service", watches=(ULOGD,), order=20),),
+        health=(Health("ulogd2 records dropped packets", "unit_active", (("unit", "ulogd2.service"),)),),
+    )
+
+
+def ruleset(host: Host, flows: HostFlows) -> str:
+    """The whole table as text for `nft -f`."""
+    chains = (
+        Chain("input", "asked for by nobody we know", "iif", tuple(_rules(flows.incoming))),
+        Chain("output", "not a flow of the organisation file", "oif", tuple(_rules(flows.outgoing, flows.incoming))),
+        Chain("forward", "not a flow between the networks", "", tuple(_rules(flows.forwarded, flows.forwarded))),
+    )
+    counters = dict.fromkeys(rule.counter for chain in chains for rule in chain.rules)
+    return template("firewall/cjsm.nft.j2", host=host, chains=chains, counters=tuple(counters), log_group=LOG_GROUP)
+
+
+def _files(organisation: Organisation) -> Iterator[File]:
+    days = organisation.policy.log_days
+    rotation = template("firewall/logrotate.j2", days=days.value, source=days.source)
+    ulogd = template("firewall/ulogd.conf.j2", log_group=LOG_GROUP, log_file=LOG_FILE)
+    yield File(ULOGD, ulogd, reason="dropped packets are recorded")
+    yield File(LOGROTATE, rotation, reason="the record is kept as long as the mail log")
+    yield File(UNIT_SETTINGS, template("firewall/nftables.service.j2"), reason="stopping nftables opens nothing")
+
+
+def _rules(flows: tuple[Flow, ...], answered: tuple[Flow, ...] = ()) -> Iterator[Rule]:
+    """A rule for each flow; for each SSH flow whose answers pass here, one that keeps the sessions already open.
+
+    When the first rules are loaded the kernel begins to track connections and knows none of those that are open. A
+    client's next packet would be taken as new and accepted, a server's would be dropped, and the session that loads
+    the rules might hang.
+    """
+    for flow in flows:
+        yield Rule(_match(flow), comment(flow.reason), _counter(flow))
+    for flow in answered:
+        if flow.name.startswith("ssh-"):
+            reply = replace(flow, sources=flow.destinations, destinations=flow.sources)
+            match = f"{_addresses(reply)} tcp sport {_several(map(str, flow.ports))} {INSIDE_A_CONNECTION}"
+            yield Rule(match, comment(f"sessions already open: {flow.reason}"), _counter(flow))
+
+
+def _match(flow: Flow) -> str:
+    return f"{_addresses(flow)} {flow.protocol} dport {_several(map(str, flow.ports))}"
+
+
+def _addresses(flow: Flow) -> str:
+    """Both ends; "anywhere" is everything of that IP version but the estate's own networks."""
+    family = "ip" if flow.version == 4 else "ip6"
+    ends = (("saddr", flow.sources), ("daddr", flow.destinations))
+    return " ".join(_end(f"{family} {field}", networks, flow.excluding) for field, networks in ends)
+
+
+def _end(field: str, networks: tuple[Network, ...], excluding: tuple[Network, ...]) -> str:
+    if not set(networks) & set(ANYWHERE):
+        return f"{field} {_several(_text(network) for network in networks)}"
+    # with nothing to exclude the condition still has to name the IP version
+    return f"{field} != {_several(_text(network) for network in excluding)}" if excluding else f"{field} {networks[0]}"
+
+
+def _several(values: Iterator[str]) -> str:
+    """One value as it is, several as an anonymous set."""
+    found = tuple(dict.fromkeys(values))
+    return found[0] if len(found) == 1 else f"{{ {', '.join(found)} }}"
+
+
+def _text(network: Network) -> str:
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address) if single else str(network)
+
+
+def _counter(flow: Flow) -> str:
+    return f"flow_{flow.name.replace('-', '_')}"
+
+
+def comment(reason: str) -> str:
+    """A reason as an nft comment: one line without double quotes (nft knows no escapes), cut between characters."""
+    plain = " ".join(reason.replace('"', "'").split())
+    return plain.encode()[:LONGEST_COMMENT].decode(errors="ignore")
+
+
+firewall = concern("firewall", desired)
+
+if __name__ == "builtins":  # so pyinfra executes a deploy file
+    firewall()
