@@ -1,0 +1,130 @@
+"""Installing a tree: staged, validated, renamed; what was there can be put back."""
+
+import getpass
+import grp
+import os
+import stat
+
+import pytest
+
+from cjsm_connect.remote import collect, common, generation, install, validate
+
+GROUP = grp.getgrgid(os.getgid()).gr_name
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    """A host's state and staging below a temporary folder."""
+    monkeypatch.setattr(collect, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(install, "mount_point", lambda _path: str(tmp_path))
+    return tmp_path
+
+
+def file(path, text, mode=0o644, secret=False):
+    owner = {"owner": getpass.getuser(), "group": GROUP}
+    return {"path": str(path), "text": text, "mode": mode, "secret": secret, **owner}
+
+
+def wanted(*files, absent=()):
+    none = {"directories": [], "maps": [], "map_set": "", "keys": [], "about": {"who": "test"}}
+    return none | {"files": list(files), "absent": [str(path) for path in absent]}
+
+
+def test_a_new_file_has_its_content_owner_and_mode(tmp_path):
+    install.install(wanted(file(tmp_path / "a/b.conf", "content\n", 0o640)))
+    assert (tmp_path / "a/b.conf").read_text() == "content\n"
+    assert stat.S_IMODE((tmp_path / "a/b.conf").stat().st_mode) == 0o640
+
+
+def test_a_file_is_replaced_as_a_whole_by_another_inode(tmp_path):
+    (tmp_path / "x").write_text("old")
+    before = (tmp_path / "x").stat().st_ino
+    install.install(wanted(file(tmp_path / "x", "new")))
+    assert (tmp_path / "x").read_text() == "new"
+    assert (tmp_path / "x").stat().st_ino != before
+
+
+def test_when_one_file_is_not_valid_none_is_replaced(tmp_path, monkeypatch):
+    (tmp_path / "good").write_text("old")
+    monkeypatch.setattr(validate, "COMMANDS", [(str(tmp_path / "bad"), ["grep", "-q", "correct", "{}"])])
+    with pytest.raises(common.Failed, match="bad is not valid"):
+        install.install(wanted(file(tmp_path / "good", "new"), file(tmp_path / "bad", "wrong")))
+    assert (tmp_path / "good").read_text() == "old"
+    assert not (tmp_path / "bad").exists()
+    assert collect.generation() == 0
+
+
+def test_nothing_is_left_in_the_staging_directory(tmp_path):
+    install.install(wanted(file(tmp_path / "x", "new")))
+    assert list((tmp_path / ".cjsm-stage").iterdir()) == []
+
+
+def test_a_staging_directory_that_others_can_use_is_refused(tmp_path):
+    (tmp_path / ".cjsm-stage").mkdir()
+    (tmp_path / ".cjsm-stage").chmod(0o777)
+    with pytest.raises(common.Failed, match="only root can use"):
+        install.install(wanted(file(tmp_path / "x", "new")))
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_unknown_owner_is_told_by_name(tmp_path):
+    with pytest.raises(common.Failed, match="no user or group"):
+        install.install(wanted(file(tmp_path / "x", "new") | {"owner": "nobody-of-that-name"}))
+
+
+def test_a_generation_puts_everything_back(tmp_path):
+    (tmp_path / "changed").write_text("old")
+    (tmp_path / "changed").chmod(0o600)
+    (tmp_path / "removed").write_text("was here")
+    os.symlink("/nowhere", tmp_path / "link")
+    done = install.install(
+        wanted(
+            file(tmp_path / "changed", "new"),
+            file(tmp_path / "added", "new"),
+            file(tmp_path / "link", "a file now"),
+            absent=[tmp_path / "removed"],
+        )
+    )
+    generation.restore(done["generation"])
+    assert (tmp_path / "changed").read_text() == "old"
+    assert stat.S_IMODE((tmp_path / "changed").stat().st_mode) == 0o600
+    assert (tmp_path / "removed").read_text() == "was here"
+    assert not (tmp_path / "added").exists()
+    assert (tmp_path / "link").readlink().as_posix() == "/nowhere"
+
+
+def test_a_generation_never_holds_a_secret(tmp_path):
+    (tmp_path / "password").write_text("hunter2")
+    done = install.install(wanted(file(tmp_path / "password", "correct horse", 0o600, secret=True)))
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
+    assert b"hunter2" not in kept
+    generation.restore(done["generation"])
+    assert (tmp_path / "password").read_text() == "correct horse"
+
+
+def test_the_last_ten_generations_are_kept(tmp_path):
+    for number in range(12):
+        install.install(wanted(file(tmp_path / "x", str(number))))
+    kept = sorted(int(path.name) for path in (tmp_path / "state/generations").iterdir())
+    assert kept == list(range(3, 13))
+
+
+def test_a_unit_is_current_when_it_started_after_the_last_change(tmp_path):
+    (tmp_path / "conf").write_text("a")
+    changed = (tmp_path / "conf").stat().st_ctime
+    assert collect.is_current(changed + 1, [str(tmp_path / "conf")], {})
+    assert not collect.is_current(changed - 1, [str(tmp_path / "conf")], {})
+
+
+def test_a_reloaded_unit_is_current_until_its_files_change_again(tmp_path):
+    path = str(tmp_path / "conf")
+    (tmp_path / "conf").write_text("a")
+    loaded = {"digest": collect.watched_digest([path]), "started": 0}
+    assert collect.is_current(1, [path], loaded)
+    (tmp_path / "conf").write_text("b")
+    assert not collect.is_current(1, [path], loaded)
+
+
+def test_a_path_below_a_file_is_absent_and_no_error(tmp_path):
+    (tmp_path / "x").write_text("")
+    assert collect.entry(str(tmp_path / "x/y"), None, {}) == {"kind": "absent"}
