@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from . import Refused, shown
+from . import EvidenceError, Refused, shown
 
 MOST_BYTES = 64 * 2**20
 MOST_FILES = 256
@@ -16,7 +16,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}(/[A-Za-z0-9][A-Za-z0-9._-]{0
 
 
 def pack(files: Mapping[str, bytes], time: datetime) -> bytes:
-    """A plain tar (POSIX ustar) of `files`: sorted, owned by root, mode 0644, all of one time."""
+    """A plain tar (POSIX ustar) of `files`: sorted, owned by root, mode 0644, all of one time.
+
+    Raises:
+        EvidenceError: `unpack` would refuse it.
+    """
+    if strange := [name for name in files if not NAME.fullmatch(name)]:
+        raise EvidenceError(f"a bundle cannot hold a file named {shown(strange[0])!r}")
+    if sum(map(len, files.values())) > MOST_BYTES - MOST_FILES * 1024 or len(files) > MOST_FILES:
+        raise EvidenceError(f"a bundle holds at most {MOST_FILES} files and {MOST_BYTES // 2**20} MiB")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in sorted(files):

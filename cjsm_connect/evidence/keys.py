@@ -14,8 +14,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from . import EvidenceError
 
+FOLDER = "evidence-key"  # in the organisation's folder; never in a repository
 KEY = "key.pem"
-CERTIFICATE = "certificate.pem"
+PUBLIC = "evidence.pub"  # in the organisation's folder; for the engineer, by another way than the bundles
+SHORTEST_PASSPHRASE = 12
 CERTIFICATE_DAYS = 3 * 365
 LONGEST_NAME = 64  # X.520 ub-common-name and ub-organization-name
 
@@ -28,46 +30,61 @@ class EvidenceKey:
     certificate: x509.Certificate
 
 
-def create(folder: Path, organisation: str, passphrase: str, now: datetime) -> EvidenceKey:
-    """Make key and certificate in `folder` (0700, ignored by git). Never overwrites a key.
+def create(organisation_folder: Path, organisation: str, passphrase: str, now: datetime) -> EvidenceKey:
+    """Make the key in the folder `evidence-key` (0700, ignored by git) and its certificate, evidence.pub.
 
     Raises:
-        EvidenceError: a key is there already, the passphrase is too short, or the folder cannot be written.
+        EvidenceError: either is there already, the passphrase is too short, or the folder cannot be written.
     """
-    if len(passphrase) < 12:
-        raise EvidenceError(f"the passphrase has {len(passphrase)} characters; expected at least 12")
-    made = EvidenceKey(private := ec.generate_private_key(ec.SECP256R1()), _certificate(private, organisation, now))
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise EvidenceError(f"the passphrase has {len(passphrase)} characters; expected at least {SHORTEST_PASSPHRASE}")
+    folder, public = organisation_folder / FOLDER, organisation_folder / PUBLIC
+    for path in (folder / KEY, public):
+        if path.exists() or path.is_symlink():
+            raise EvidenceError(
+                f"{path} is there already and is kept: earlier bundles need it. To start afresh, move it away"
+            )
+    private = ec.generate_private_key(ec.SECP256R1())
+    made = EvidenceKey(private, _certificate(private, organisation, now))
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
+        (folder / ".gitignore").write_text("*\n")  # wherever the organisation keeps its folder
         write_new(folder / KEY, _encrypted(private, passphrase))
-        write_new(folder / CERTIFICATE, certificate_text(made.certificate, organisation))
-        if not (folder / ".gitignore").exists():
-            write_new(folder / ".gitignore", b"*\n")
-    except FileExistsError as error:
-        raise EvidenceError(
-            f"{error.filename} is there already and is kept: earlier bundles are verified with it. "
-            "To start afresh, move the folder away first"
-        ) from error
+        write_new(public, certificate_text(made.certificate, organisation), mode=0o644)
     except OSError as error:
         raise EvidenceError(f"the evidence key could not be written: {error}") from error
     return made
 
 
-def load(folder: Path, passphrase: str) -> EvidenceKey:
-    """The key of `folder`, decrypted.
+def exists(organisation_folder: Path) -> bool:
+    """Whether there is a key."""
+    return (organisation_folder / FOLDER / KEY).exists()
+
+
+def load(organisation_folder: Path, passphrase: str) -> EvidenceKey:
+    """The key, decrypted, with the certificate in evidence.pub, which must be its own.
 
     Raises:
-        EvidenceError: no key yet, another kind of key, others may read it, or the passphrase does not open it.
+        EvidenceError: no key yet, another kind of key, others may read it, the passphrase does not open it.
     """
-    path = folder / KEY
+    path, public = organisation_folder / FOLDER / KEY, organisation_folder / PUBLIC
     try:
-        encrypted, certificate = path.read_bytes(), (folder / CERTIFICATE).read_bytes()
-        mode = path.stat().st_mode & 0o777
+        encrypted, mode, published = path.read_bytes(), path.stat().st_mode & 0o777, public.read_bytes()
+        certificate = x509.load_pem_x509_certificate(published)
     except OSError as error:
         raise EvidenceError(f"no evidence key: {error}. Make one with: cjsm evidence init") from error
+    except ValueError as error:
+        raise EvidenceError(f"{public} holds no certificate; restore the one made by: cjsm evidence init") from error
     if mode & 0o077:
         raise EvidenceError(f"{path} has mode {mode:04o}, expected 0600: others may have read it. Make a new key")
+    private = _decrypted(encrypted, passphrase, path)
+    if key_identifier(private.public_key()) != key_identifier(public_key(published, str(public))):
+        raise EvidenceError(f"{public} does not belong to {path}; restore the one that was made with it")
+    return EvidenceKey(private, certificate)
+
+
+def _decrypted(encrypted: bytes, passphrase: str, path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         private = serialization.load_pem_private_key(encrypted, passphrase.encode())
     except TypeError as error:
@@ -76,7 +93,7 @@ def load(folder: Path, passphrase: str) -> EvidenceKey:
         raise EvidenceError(f"the passphrase does not open {path}") from error
     if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
         raise EvidenceError(f"{path} is not an ECDSA P-256 key")
-    return EvidenceKey(private, x509.load_pem_x509_certificate(certificate))
+    return private
 
 
 def public_key(data: bytes, name: str) -> ec.EllipticCurvePublicKey:
@@ -121,9 +138,9 @@ def certificate_text(certificate: x509.Certificate, organisation: str) -> bytes:
     return head.encode() + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Create a file that only its owner can read, from its first moment; never follows or replaces what is there."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+def write_new(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Create a file, with its mode from its first moment; never follows or replaces what is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -24,7 +26,8 @@ LONGEST_VALIDITY_DAYS = 366
 
 Text = Annotated[str, StringConstraints(max_length=1000)]
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-Nonce = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")]
+NONCE = re.compile(r"[\x21-\x7e]{1,200}")
+Nonce = Annotated[str, StringConstraints(pattern=f"^{NONCE.pattern}$")]
 
 
 def timestamp(moment: datetime) -> str:
@@ -33,6 +36,15 @@ def timestamp(moment: datetime) -> str:
 
 
 Moment = Annotated[AwareDatetime, PlainSerializer(timestamp)]
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When a statement holds, and whose request it answers."""
+
+    not_before: datetime
+    not_after: datetime
+    nonce: str | None
 
 
 class _Part(BaseModel):
@@ -70,6 +82,7 @@ class Predicate(_Part):
     totals: dict[Status, Annotated[int, Field(ge=0)]]
     vantages: Annotated[tuple[Text, ...], Field(max_length=1000)]
     laboratory: Text
+    notes: Annotated[tuple[Text, ...], Field(max_length=100)]
 
 
 class Statement(_Part):
@@ -86,35 +99,40 @@ class Statement(_Part):
         return {subject.name: subject.digest.sha256 for subject in self.subject}
 
 
-def state(run: Run, files: Mapping[str, bytes], now: datetime, valid_days: int, nonce: str | None) -> Statement:
-    """The statement about a run and the files that come from it.
+def validity(now: datetime, days: int, nonce: str | None) -> Validity:
+    """From now on, for so many days, answering a nonce.
 
     Raises:
         EvidenceError: the nonce or the number of days is not usable.
     """
-    if not 1 <= valid_days <= LONGEST_VALIDITY_DAYS:
-        raise EvidenceError(f"valid for {valid_days} days: expected 1 to {LONGEST_VALIDITY_DAYS}")
+    if not 1 <= days <= LONGEST_VALIDITY_DAYS:
+        raise EvidenceError(f"valid for {days} days: expected 1 to {LONGEST_VALIDITY_DAYS}")
+    if nonce is not None and not NONCE.fullmatch(nonce):
+        raise EvidenceError(f"nonce {shown(nonce)!r}: expected 1 to 200 printable ASCII characters without spaces")
     start = now.replace(microsecond=0)
-    try:
-        predicate = Predicate(
-            organisation=run.organisation,
-            organisation_digest=run.organisation_digest,
-            tool="cjsm-connect",
-            tool_version=run.tool_version,
-            catalogue_version=run.catalogue_version,
-            started=run.started,
-            ended=run.ended,
-            not_before=start,
-            not_after=start + timedelta(days=valid_days),
-            nonce=nonce,
-            complete=run.complete,
-            exit_code=run.exit_code,
-            totals={Status(name): number for name, number in run.totals().items()},
-            vantages=tuple(sorted({result.vantage for result in run.results})),
-            laboratory=run.laboratory,
-        )
-    except ValidationError as error:
-        raise EvidenceError(f"the statement cannot be made: {_first_mistake(error)}") from error
+    return Validity(start, start + timedelta(days=days), nonce)
+
+
+def state(run: Run, files: Mapping[str, bytes], term: Validity) -> Statement:
+    """The statement about a run and the files that come from it."""
+    predicate = Predicate(
+        organisation=run.organisation,
+        organisation_digest=run.organisation_digest,
+        tool="cjsm-connect",
+        tool_version=run.tool_version,
+        catalogue_version=run.catalogue_version,
+        started=run.started,
+        ended=run.ended,
+        not_before=term.not_before,
+        not_after=term.not_after,
+        nonce=term.nonce,
+        complete=run.complete,
+        exit_code=run.exit_code,
+        totals={Status(name): number for name, number in run.totals().items()},
+        vantages=tuple(sorted({result.vantage for result in run.results})),
+        laboratory=run.laboratory,
+        notes=run.notes,
+    )
     return Statement(subject=tuple(_subject(name, files[name]) for name in sorted(files)), predicate=predicate)
 
 

@@ -1,0 +1,88 @@
+"""Sign a payload and put it on disk, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import CMS, DSSE, STATEMENT, EvidenceError, archive, cms, dsse
+from .keys import EvidenceKey, write_new
+from .statement import Statement, bytes_of
+
+README = """\
+Evidence of a CJSM server connection
+====================================
+
+report.html          read this first, from top to bottom
+results.json         every check with what was expected and what was seen
+observations.json    what the probes saw, unjudged
+organisation.json    what the organisation declares about itself
+configuration/       the effective configuration of each host, without secrets
+certificates.*       the certificates that were seen, and where
+host_keys.json       fingerprints of the hosts' SSH keys
+domains.txt          the mail domains, one a line
+versions.json        systems, packages, this tool and its catalogue
+statement.json       the signed statement: SHA-256 of every file above, totals, times, nonce
+statement.dsse.json  its signature as DSSE over an in-toto Statement v1
+statement.cms        its signature as detached CMS
+
+A signature proves who reported this and that it is unchanged since. It does not prove that it is true.
+
+Compare the fingerprint in evidence.pub with the one on the hand-signed sheet. Then verify, with this tool:
+
+    cjsm verify BUNDLE.tar --key evidence.pub
+
+or, trusting only openssl, jq and sha256sum, in an empty folder after `tar -xf BUNDLE.tar`:
+
+    openssl cms -verify -binary -inform DER -in statement.cms -content statement.json \\
+        -CAfile evidence.pub -out /dev/null
+    jq -r '.subject[] | .digest.sha256 + "  " + .name' statement.json | sha256sum --check --strict
+"""
+
+
+def sign(files: Mapping[str, bytes], statement: Statement, key: EvidenceKey) -> dict[str, bytes]:
+    """The files with the statement about them and its two signatures."""
+    payload = bytes_of(statement)
+    return {
+        **files,
+        STATEMENT: payload,
+        DSSE: dsse.sign(payload, key.private),
+        CMS: cms.sign(payload, key),
+    }
+
+
+def file_name(slug: str, time: datetime) -> str:
+    """evidence-ORGANISATION-TIME.tar, time in UTC."""
+    return f"evidence-{slug}-{time.astimezone(UTC):%Y%m%dT%H%M%SZ}.tar"
+
+
+def write(path: Path, files: Mapping[str, bytes], time: datetime) -> None:
+    """Write the bundle under its final name only when it is whole. Replaces nothing, follows no link.
+
+    Raises:
+        EvidenceError: the folder is a link, the bundle exists already, is too large, or cannot be written.
+    """
+    content = archive.pack(files, time)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if path.parent.is_symlink():
+            raise EvidenceError(f"{path.parent} is a symbolic link; expected a folder of the organisation's own")
+        _write_whole(path, content)
+    except FileExistsError as error:
+        raise EvidenceError(
+            f"{error.filename2 or error.filename} is there already; evidence is never replaced"
+        ) from error
+    except OSError as error:
+        raise EvidenceError(f"the bundle could not be written: {error}") from error
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        write_new(partial, content)
+        os.link(partial, path)  # unlike rename, link(2) never replaces what is there
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""The files of a bundle from a run of the checks: plain text and JSON, in an order and form that never vary. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cjsm_connect.organisation import Organisation
+from cjsm_connect.results import Run
+
+from . import host_keys
+from .certificates import certificates
+from .strict_json import readable
+
+# what is nobody's business outside: where keys and secrets lie on the controller
+PRIVATE_KEYS = frozenset({"folder", "files", "key_file", "agent", "sudo_password_ref", "password_ref", "ca_file"})
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a bundle is about, as builtin types; `files` are its payload, all but the report and the signatures."""
+
+    certificates: list[dict[str, Any]]
+    host_keys: list[dict[str, str]]
+    versions: dict[str, Any]
+    configuration: dict[str, str]
+    domains_digest: str
+    files: dict[str, bytes]
+
+
+def gather(run: Run, observation: Mapping[str, Any], organisation: Organisation) -> Material:
+    """Everything that a bundle says, from one run and the observation that it judged."""
+    found = certificates(observation)
+    keys = host_keys.fingerprints((organisation.files or {}).get("known_hosts", ""))
+    software = versions(run, observation)
+    texts = configuration(observation)
+    domains = "".join(f"{name}\n" for name in organisation.domains.names).encode()
+    files = {
+        "results.json": readable(results(run)),
+        "observations.json": readable(observation),
+        "organisation.json": readable(public(organisation.model_dump(mode="json"))),
+        "versions.json": readable(software),
+        "certificates.json": readable(found),
+        "certificates.pem": "".join(row["pem"] for row in found).encode(),
+        "host_keys.json": readable(keys),
+        "domains.txt": domains,
+    }
+    files |= {name: text.encode("utf-8", "backslashreplace") for name, text in texts.items()}
+    return Material(found, keys, software, texts, hashlib.sha256(domains).hexdigest(), files)
+
+
+def results(run: Run) -> dict[str, Any]:
+    """The run as `cjsm check --json` shows it."""
+    head = asdict(run)
+    rows = head.pop("results")
+    head |= {"complete": run.complete, "exit_code": run.exit_code}
+    return {"run": head, "totals": run.totals(), "results": rows}
+
+
+def public(value: Any) -> Any:
+    """The organisation without the places of keys and secrets."""
+    if isinstance(value, dict):
+        return {key: public(inner) for key, inner in value.items() if key not in PRIVATE_KEYS}
+    if isinstance(value, list):
+        return [public(inner) for inner in value]
+    return value
+
+
+def versions(run: Run, observation: Mapping[str, Any]) -> dict[str, Any]:
+    """Versions of this tool and catalogue, and of the system and packages of each host that answered."""
+    hosts = {name: _software(facts.get("system", {})) for name, facts in host_facts(observation)}
+    return {"cjsm-connect": run.tool_version, "catalogue": run.catalogue_version, "hosts": hosts}
+
+
+def _software(system: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: system[name] for name in ("release", "kernel", "packages") if name in system}
+
+
+def configuration(observation: Mapping[str, Any]) -> dict[str, str]:
+    """The effective configuration of each host as one text: {file name: text}."""
+    texts = {}
+    for host, facts in host_facts(observation):
+        parts = [part for topic in sorted(facts) for part in _parts(topic, facts[topic])]
+        if parts:
+            texts[f"configuration/{host}.txt"] = "\n".join(parts)
+    return texts
+
+
+def _parts(topic: str, facts: Any) -> Iterator[str]:
+    """What a topic read of the effective configuration: `configuration` maps a file or command to its text."""
+    found = facts.get("configuration", {}) if isinstance(facts, dict) else {}
+    for source in sorted(found):
+        text = str(found[source]).rstrip("\n")
+        yield f"##### {topic}: {source}\n{text}\n"
+
+
+def host_facts(observation: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The hosts that answered, by name, with their facts."""
+    hosts = observation.get("hosts", {})
+    return sorted((name, entry["facts"]) for name, entry in hosts.items() if isinstance(entry.get("facts"), dict))
+
+
+def moment(text: str) -> datetime:
+    """A time of a run as a value."""
+    return datetime.fromisoformat(text).astimezone(UTC)

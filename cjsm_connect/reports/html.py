@@ -1,0 +1,169 @@
+"""The evidence report: one HTML file that an engineer reads from top to bottom. No network, no script. Pure.
+
+Everything that a host said is hostile text: jinja2 escapes it, and `_visible` shows what would hide or reorder letters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cjsm_connect.desired.render import TEMPLATES
+from cjsm_connect.organisation import Organisation
+from cjsm_connect.results import Requirement, Result, Run, Severity, Status, worst
+from cjsm_connect.results.catalogue import PREREQUISITES
+
+from .application import Answer, Known, answers, form_of_2017
+
+WORDS = {
+    Status.PASS: "pass",
+    Status.FAIL: "fail",
+    Status.WARN: "warning",
+    Status.WAIVED: "waived",
+    Status.NOT_TESTED: "not tested",
+    Status.ERROR: "error",
+}
+SIGNS = dict(zip(Status, "✓✗!~–⚠", strict=True))
+ORDER = (Status.ERROR, Status.FAIL, Status.NOT_TESTED, Status.WARN, Status.WAIVED, Status.PASS)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the report is made from; builtin types where the evidence has them so."""
+
+    run: Run
+    organisation: Organisation
+    requirements: Mapping[str, Requirement]
+    not_before: str
+    not_after: str
+    nonce: str | None
+    fingerprint: str
+    certificates: Sequence[Mapping[str, Any]]
+    host_keys: Sequence[Mapping[str, str]]
+    versions: Mapping[str, Any]
+    configuration: Mapping[str, str]
+    domains_digest: str
+
+
+@dataclass(frozen=True)
+class Prerequisite:
+    """One of the three minimum prerequisites, with the results that belong to it."""
+
+    title: str
+    status: Status
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class Concern:
+    """The results of a concern, what needs attention first."""
+
+    name: str
+    results: tuple[Result, ...]
+
+
+def render(report: Report) -> str:
+    """The report as one HTML document."""
+    values: dict[str, Any] = {field.name: getattr(report, field.name) for field in fields(report)}
+    return (
+        _environment()
+        .get_template("report/report.html.j2")
+        .render(
+            **values,
+            totals=report.run.totals(),
+            prerequisites=prerequisites(report),
+            questions=answers(_known(report)),
+            form=form_of_2017(report.organisation),
+            concerns=concerns(report),
+            waived=_with(report.run, Status.WAIVED),
+            accepted=[result for result in report.run.results if result.scoped],
+            silent=[result for result in _with(report.run, Status.NOT_TESTED) if not result.scoped],
+            broken=_with(report.run, Status.ERROR),
+            failed=_with(report.run, Status.FAIL),
+            digests={name: _digest(text) for name, text in report.configuration.items()},
+            verdict=verdict(report.run),
+        )
+    )
+
+
+def verdict(run: Run) -> str:
+    """The outcome in one sentence."""
+    return {
+        0: "Nothing counts against this connection.",
+        1: "There are findings that count against this connection.",
+        2: "Some checks could not be carried out: part of the estate is unknown.",
+    }[run.exit_code]
+
+
+def prerequisites(report: Report) -> tuple[Prerequisite, ...]:
+    """The three minimum prerequisites of the 2009 application process. Advice never counts here."""
+    return tuple(_prerequisite(report, name, title) for name, title in PREREQUISITES.items())
+
+
+def _prerequisite(report: Report, name: str, title: str) -> Prerequisite:
+    counted = {r.id for r in report.requirements.values() if r.prerequisite == name and not r.advice}
+    results = tuple(result for result in report.run.results if result.requirement in counted)
+    return Prerequisite(title, worst(result.status for result in results), _attention_first(results))
+
+
+def concerns(report: Report) -> tuple[Concern, ...]:
+    """All results by concern, in the catalogue's order; what belongs to no requirement comes first."""
+    known = list(dict.fromkeys(requirement.concern for requirement in report.requirements.values()))
+    grouped: dict[str, list[Result]] = {name: [] for name in ("organisation file", *known)}
+    for result in report.run.results:
+        requirement = report.requirements.get(result.requirement)
+        grouped[requirement.concern if requirement else "organisation file"].append(result)
+    return tuple(Concern(name, _attention_first(results)) for name, results in grouped.items() if results)
+
+
+def _attention_first(results: Sequence[Result]) -> tuple[Result, ...]:
+    severities = list(Severity)
+    return tuple(
+        sorted(results, key=lambda r: (ORDER.index(r.status), severities.index(r.severity), r.check, r.subject))
+    )
+
+
+def _with(run: Run, status: Status) -> list[Result]:
+    return [result for result in run.results if result.status is status]
+
+
+def _known(report: Report) -> Known:
+    return Known(report.organisation, report.versions["hosts"], report.run.results, report.requirements)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _by_status(answer: Answer) -> list[tuple[Status, int]]:
+    """How many proofs of an answer have each status, the worst first."""
+    counted = [(status, sum(result.status is status for result in answer.proofs)) for status in ORDER]
+    return [(status, number) for status, number in counted if number]
+
+
+def _visible(value: Any) -> Any:
+    """Text with every control, invisible or direction-changing character written out (Trojan Source attack)."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in value)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["by_status"] = _by_status
+    environment.globals |= {"words": WORDS, "signs": SIGNS, "order": ORDER}
+    return environment

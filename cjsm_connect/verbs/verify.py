@@ -1,0 +1,93 @@
+"""verify: is a bundle what the organisation signed? Offline; for the engineer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from cjsm_connect.evidence import EvidenceError, archive, keys, shown
+from cjsm_connect.evidence.statement import Predicate, timestamp
+from cjsm_connect.evidence.verification import Verification
+from cjsm_connect.evidence.verification import verify as verify_bundle
+
+LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
+PROVES = "The signature proves who reported this and that it is unchanged since. It does not prove that it is true."
+
+
+@click.command("verify")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The organisation's evidence.pub.")
+@click.option("--nonce", help="The text that you gave the organisation to sign.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(bundle: Path, key: Path, nonce: str | None, as_json: bool) -> None:
+    """Verify a bundle offline: both signatures, every file, the validity and the nonce.
+
+    Exit code: 0 genuine, 1 something is wrong with it, 2 the bundle or the key could not be read.
+    """
+    public = keys.public_key(_read(key, LARGEST_KEY), str(key))
+    found = verify_bundle(_read(bundle, archive.MOST_BYTES), public, nonce, datetime.now(UTC))
+    fingerprint = keys.fingerprint(public)
+    if as_json:
+        click.echo(json.dumps(as_data(found, fingerprint), indent=1))
+    else:
+        click.echo("\n".join(described(found, fingerprint)))
+        click.echo(_next(found, bundle, nonce), err=True)
+    sys.exit(0 if found.genuine else 1)
+
+
+def as_data(found: Verification, fingerprint: str) -> dict[str, object]:
+    """The verification as plain data."""
+    said = found.statement.model_dump(mode="json", by_alias=True) if found.statement else None
+    return {"genuine": found.genuine, "problems": list(found.problems), "key": fingerprint, "statement": said}
+
+
+def described(found: Verification, fingerprint: str) -> list[str]:
+    """The verification for people: the verdict first, then who said what and when."""
+    if found.genuine:
+        lines = [click.style("GENUINE: both signatures and every file are as signed", fg="green", bold=True)]
+    else:
+        lines = [click.style("REFUSED", fg="red", bold=True), *(f"  - {problem}" for problem in found.problems)]
+    lines.append(f"  key            {fingerprint}")
+    if found.statement:
+        lines += _facts(found.statement.predicate)
+    return [*lines, PROVES] if found.genuine else lines
+
+
+def _facts(said: Predicate) -> list[str]:
+    totals = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in said.totals.items() if number)
+    rows = {
+        "organisation": shown(said.organisation),
+        "laboratory": f"{shown(said.laboratory)} (says nothing about a real organisation)" if said.laboratory else "no",
+        "complete": "yes" if said.complete else "NO: some checks were not tested or in error",
+        "results": totals or "none",
+        "checked": f"{shown(said.started)} to {shown(said.ended)}",
+        "valid": f"{timestamp(said.not_before)} to {timestamp(said.not_after)}",
+        "nonce": shown(said.nonce) if said.nonce else "none",
+        "seen from": shown(", ".join(said.vantages)),
+        "made with": shown(f"{said.tool} {said.tool_version}, catalogue {said.catalogue_version}"),
+        **{f"note {number}": shown(note) for number, note in enumerate(said.notes, 1)},
+    }
+    return [f"  {name:<14} {value}" for name, value in rows.items()]
+
+
+def _next(found: Verification, bundle: Path, nonce: str | None) -> str:
+    if not found.genuine:
+        return "Ask the organisation for a new bundle: cjsm evidence --nonce YOUR-OWN-TEXT"
+    if nonce is None and found.statement and found.statement.predicate.nonce:
+        return "The nonce in it was not compared: give yours with --nonce"
+    return (
+        f"Compare the key with the hand-signed sheet, then read the report: tar -xOf {bundle} report.html > report.html"
+    )
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """A file given on the command line, and one byte more than the limit at most."""
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
