@@ -6,11 +6,15 @@ https://docs.pyinfra.com/en/3.x/connectors/ssh.html
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
+
+from cjsm_connect.results import CjsmError
 
 from .hosts import Host
 from .model import Organisation
-from .reading import secret
+from .reading import load, secret
 
 # paramiko 4 still offers SHA-1 (CVE-2026-44405); a host of a managed release never needs it
 WITHOUT_SHA1 = {
@@ -27,6 +31,15 @@ WITHOUT_SHA1 = {
 }
 
 Groups = dict[str, list[tuple[str, dict[str, Any]]]]
+
+
+def groups(folder: Path) -> Groups:
+    """What an inventory.py hands to pyinfra. Ends the program with the problems, as pyinfra would show a traceback."""
+    try:
+        return hosts(load(folder))
+    except CjsmError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def hosts(organisation: Organisation) -> Groups:

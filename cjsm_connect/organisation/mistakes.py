@@ -46,7 +46,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel], at: Location, raw: o
 def _expected(details: ErrorDetails, model: type[BaseModel], location: Location) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "missing":
-        return _required(model)
+        return _required(model, location)
     if kind == "extra_forbidden":
         known = tuple(fields_at(model, location[:-1]))
         return f"one of: {', '.join(known)}{did_you_mean(str(location[-1]), known)}"
@@ -59,8 +59,8 @@ def _expected(details: ErrorDetails, model: type[BaseModel], location: Location)
     return EXPECTED_TYPES.get(kind, details["msg"])
 
 
-def _required(model: type[BaseModel]) -> str:
-    if model.__name__ == "Hub":
+def _required(model: type[BaseModel], location: Location) -> str:
+    if model.__name__ == "Hub" and len(location) == 1:
         return "a value: the hub's operator supplies it and there is no default"
     return "a value: this key is required"
 

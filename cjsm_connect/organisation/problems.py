@@ -50,8 +50,9 @@ def shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, date | time):
         return value.isoformat()
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + '..."'
+    text = str(value)
+    shortened = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return json.dumps(shortened, ensure_ascii=False) if isinstance(value, str) else shortened
 
 
 def shown_at(key: str, value: object) -> str:

@@ -17,6 +17,8 @@ from .problems import OrganisationError, Problem
 from .references import is_inside, referred_files
 
 FILE_NAME = "organisation.toml"
+ENCODING = "utf-8-sig"
+"""UTF-8, also with the byte order mark that some editors put first."""
 
 
 def load(path: Path, *, require_files: bool = True) -> Organisation:
@@ -52,10 +54,12 @@ def parse(
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding=ENCODING))
     except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).rpartition(" (at ")
-        problem = Problem(file.name, place.rstrip(")"), message, "TOML as described at https://toml.io")
+        problem = Problem(
+            file.name, place.rstrip(")"), message, "TOML, with texts in quotes and each key once (https://toml.io)"
+        )
     except UnicodeDecodeError as error:
         problem = Problem(file.name, f"byte {error.start}", "a byte that is not UTF-8", "a text file in UTF-8")
     except OSError as error:
@@ -75,7 +79,7 @@ def _files(mapping: Mapping[str, Any], folder: Path) -> dict[str, str]:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding=ENCODING)
     except (OSError, UnicodeDecodeError):
         return None
 

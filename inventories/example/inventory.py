@@ -6,6 +6,6 @@ from pathlib import Path
 folder = Path(__file__).resolve().parent
 sys.path.insert(0, str(folder.parents[1]))  # pyinfra finds the project only when it runs from its folder
 
-from cjsm_connect.organisation import inventory, load  # noqa: E402 - the path above comes first
+from cjsm_connect.organisation import inventory  # noqa: E402 - the path above comes first
 
-globals().update(inventory.hosts(load(folder)))
+globals().update(inventory.groups(folder))

@@ -58,7 +58,8 @@ def gateways_are_neighbours(known: Known) -> Iterator[Problem]:
         if host.gateway is None:
             continue
         zones = _zones_of(host, known.estate)
-        if host.gateway in host.addresses or not any(host.gateway in zone.cidr for zone in zones):
+        near = any(host.gateway in zone.cidr for zone in zones)
+        if zones and (host.gateway in host.addresses or not near):
             where = " or ".join(f"{zone.name} ({zone.cidr})" for zone in zones)
             expected = f"the address of another machine in {where}"
             yield known.problem(at(host, "gateway"), str(host.gateway), expected)
