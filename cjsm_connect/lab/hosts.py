@@ -8,7 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from cjsm_connect.lab import identity, images, mirror, network
+from cjsm_connect.lab import cgroups, identity, images, mirror, network
 from cjsm_connect.lab.entry import LABS
 from cjsm_connect.lab.machine import remove_tree, run, unmount_below, wait_until
 from cjsm_connect.lab.topology import Host, namespace
@@ -39,7 +39,11 @@ def boot(lab: str, host: Host, layers: list[Path]) -> None:
     network.make_node(lab, host)
     with (folder / "console.log").open("ab") as console:
         subprocess.Popen(
-            _container(lab, host), stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
+            cgroups.joining(namespace(lab, host.name), _container(lab, host)),
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            start_new_session=True,
         )
 
 
@@ -120,13 +124,14 @@ def wait_settled(lab: str, host: Host, seconds: float = 60) -> str:
     return state(lab, host)
 
 
-def power_off(lab: str, host: Host, seconds: float = 15) -> None:
-    """Stop a host as an administrator would; one that does not answer in time loses its power."""
+def power_off(lab: str, host: Host, seconds: float = 15) -> bool:
+    """Stop a host as an administrator would; False when it did not answer in time and lost its power."""
     pid = first_process(lab, host)
     if pid:
         os.kill(pid, POWER_OFF)
-        wait_until(lambda: not supervisor(lab, host), seconds, interval=0.1)
+    stopped = wait_until(lambda: not supervisor(lab, host), seconds, interval=0.1)
     cut_power(lab, host)
+    return stopped
 
 
 def cut_power(lab: str, host: Host) -> None:
@@ -136,6 +141,7 @@ def cut_power(lab: str, host: Host) -> None:
             _kill(pid)
     if not wait_until(lambda: not supervisor(lab, host), 5):
         raise CjsmError(f"{host.name} of the lab '{lab}' cannot be ended; see process {supervisor(lab, host)}.")
+    cgroups.remove(namespace(lab, host.name))
     unmount_below(root(lab, host))
 
 

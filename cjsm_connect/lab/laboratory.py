@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cjsm_connect.lab import entry, folder, hosts, images, labels, machine, network
@@ -89,7 +90,7 @@ class Lab:
         labels.checked_label(label)
         with self._lock():
             self._must_run()
-            self._each(list(HOSTS.values()), lambda host: hosts.power_off(self.name, host))
+            self._each(list(HOSTS.values()), self._power_off)
             labels.set_current(self.name, {name: labels.freeze(self.name, host) for name, host in HOSTS.items()})
             labels.save(self.name, label)
             self._boot(list(HOSTS.values()))
@@ -109,7 +110,7 @@ class Lab:
         with self._lock():
             self._must_exist()
             wanted = chosen(list(names))
-            self._each(wanted, lambda host: hosts.power_off(self.name, host))
+            self._each(wanted, self._power_off)
             self._boot(wanted)
 
     def keep(self, label: str, digest: str = "manual") -> Path:
@@ -140,13 +141,17 @@ class Lab:
         state = hosts.wait_settled(self.name, host)
         self.say(f"{host.name} is {state} at {host.address}")
 
+    def _power_off(self, host: Host) -> None:
+        if not hosts.power_off(self.name, host):
+            self.say(f"{host.name} did not stop in time: its power was cut")
+
     def _discard(self, host: Host) -> None:
         hosts.cut_power(self.name, host)
         hosts.forget(self.name, host)
 
     def _clear(self) -> None:
         """End and remove whatever there is of the lab, in the order in which nothing can come back."""
-        self._each(list(HOSTS.values()), lambda host: hosts.cut_power(self.name, host))
+        self._each(list(HOSTS.values()), partial(hosts.cut_power, self.name))
         network.end_processes(self.name)
         network.remove_all(self.name)
         home = LABS / self.name

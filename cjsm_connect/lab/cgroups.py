@@ -1,0 +1,56 @@
+"""A control group of its own for each host: two containers in one group would stop each other's services.
+
+`--keep-unit` makes systemd-nspawn use the group it is started in, and PID 1 of the machine need not be systemd, which
+would otherwise make one. Both layouts are served: the unified one, and the older one beside it (cgroups(7)).
+"""
+
+from __future__ import annotations
+
+import errno
+from functools import partial
+from pathlib import Path
+
+from cjsm_connect.lab.machine import wait_until
+from cjsm_connect.results import CjsmError
+
+# joins the groups named by its first argument, then becomes the command in the others
+JOIN = 'for group in $1; do echo $$ > "$group/cgroup.procs" || exit 1; done; shift; exec "$@"'
+
+
+def joining(name: str, argv: list[str]) -> list[str]:
+    """The command that runs `argv` in new groups of this name."""
+    groups = [hierarchy / name for hierarchy in _hierarchies()]
+    for group in groups:
+        group.mkdir(exist_ok=True)
+    return ["sh", "-c", JOIN, "cgroup", " ".join(str(group) for group in groups), *argv]
+
+
+def remove(name: str) -> None:
+    """Remove the groups of a host that has ended; the kernel may need a moment to see that they are empty."""
+    for hierarchy in _hierarchies():
+        group = hierarchy / name
+        if group.exists() and not wait_until(partial(_removed, group), 5):
+            raise CjsmError(f"processes are left in the control group {group}; end them and run this again.")
+
+
+def _removed(group: Path) -> bool:
+    """Remove a group and those below it, the deepest first; False while a process is in one of them."""
+    below = sorted((path for path in group.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts))
+    try:
+        for path in [*below, group]:
+            path.rmdir()
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
+
+
+def _hierarchies() -> list[Path]:
+    """Where the hierarchies that systemd works with are mounted (proc_pid_mountinfo(5))."""
+    rows = [line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [Path(row.split()[4]) for row, tail in rows if _is_systemds(*tail.split()[0::2])]
+
+
+def _is_systemds(kind: str, options: str) -> bool:
+    return kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(","))
