@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from annotated_types import MinLen
+from pydantic import AfterValidator, model_validator
 
-from .values import Address, Name, Network, Part, Port, Several, Text, Url
+from .values import Address, Name, Network, Part, Port, Several, Text, Url, refusal
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -26,13 +28,33 @@ class Zone(Part):
     zone: Literal["lan", "dmz", "wan"]
 
 
+def _signature_file(value: str) -> str:
+    if not SIGNATURE_FILE.fullmatch(value):
+        raise refusal("the name of a ClamAV database, such as own.ndb (letters, digits, -, _ and a known ending)")
+    return value
+
+
+SIGNATURE_FILE = re.compile(r"[A-Za-z0-9_-]+\.(cvd|cld|hdb|hsb|ndb|ldb|mdb|msb|fp|sfp)")
+
+
 class Mirrors(Part):
-    """Where packages and virus signatures come from, and the addresses behind those names for the firewall."""
+    """Where packages and virus signatures come from, and the addresses behind those names for the firewall.
+
+    `signatures` is a mirror of ClamAV's public databases; with `signature_files` only those files of it are fetched,
+    in place of the public ones.
+    """
 
     packages: Url | None = None
     security: Url | None = None
     signatures: Url | None = None
+    signature_files: Several[Annotated[str, AfterValidator(_signature_file)]] = ()
     addresses: Several[Address] = ()
+
+    @model_validator(mode="after")
+    def _files_lie_somewhere(self) -> Mirrors:
+        if self.signature_files and self.signatures is None:
+            raise refusal('signatures = "http://..." beside signature_files: the folder they lie in', "no address")
+        return self
 
 
 class Egress(Part):
