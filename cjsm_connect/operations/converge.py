@@ -5,13 +5,13 @@ This module imports pyinfra and is itself imported only when pyinfra runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from pyinfra import host, state
+import pyinfra
+from pyinfra import host
 from pyinfra.api import FunctionCommand, StringCommand, operation
-from pyinfra.api.exceptions import OperationError
 
 from cjsm_connect import remote
 from cjsm_connect.desired import Desired
@@ -37,10 +37,13 @@ def converge(job: Job) -> None:
     confirm(job, name="Confirm the firewall over a fresh connection")
 
 
+Commands = Generator[StringCommand | FunctionCommand, None, None]
+
+
 @operation()
-def packages(job: Job) -> Iterator[StringCommand]:
+def packages(job: Job) -> Commands:
     """Install what is missing in one apt transaction."""
-    wanted = differs(job)
+    wanted = yield from differs(job)
     if not wanted.packages:
         host.noop("all packages are installed")
         return
@@ -49,9 +52,9 @@ def packages(job: Job) -> Iterator[StringCommand]:
 
 
 @operation()
-def tree(job: Job) -> Iterator[StringCommand]:
+def tree(job: Job) -> Commands:
     """Stage, validate and rename files, maps and keys."""
-    wanted = differs(job)
+    wanted = yield from differs(job)
     if not wanted.writes:
         host.noop("all files, maps and keys are as wanted")
         return
@@ -61,11 +64,11 @@ def tree(job: Job) -> Iterator[StringCommand]:
 
 
 @operation()
-def activate(job: Job) -> Iterator[StringCommand]:
+def activate(job: Job) -> Commands:
     """Make running services what the files say; the host goes back by itself when a try fails."""
     installed = bool(memory().get("installed"))
     if not installed:
-        wanted = differs(job)
+        wanted = yield from differs(job)
         if not (wanted.services or wanted.firewalls):
             host.noop("all services are as wanted")
             return
@@ -75,22 +78,21 @@ def activate(job: Job) -> Iterator[StringCommand]:
 
 
 @operation()
-def confirm(job: Job) -> Iterator[FunctionCommand]:
+def confirm(job: Job) -> Commands:
     """Keep new firewall rules, once every host they could cut off has answered over a connection of its own."""
-    if state.is_executing and not memory().get("activated"):
+    if pyinfra.state.is_executing and not memory().get("activated"):
         host.noop("no firewall rules wait for confirmation")
         return
     if job.desired.firewalls:
-        yield FunctionCommand(confirm_freshly, (job, host.name), {})
+        yield FunctionCommand(confirmed_freshly, (job,), {})
 
 
-def confirm_freshly(job: Job, name: str) -> None:
+def confirmed_freshly(state: Any, host: Any, job: Job) -> bool:
     """Open new SSH connections to every host whose path crosses the change, then confirm over one of them.
 
-    Raises:
-        OperationError: one of them did not answer; the host puts its old rules back by itself.
+    False when one did not answer: the host puts its old rules back by itself. `state` and `host` are pyinfra's.
     """
-    own = job.organisation.host(name)
+    own = job.organisation.host(host.name)
     crossing = job.organisation.hosts if own.role == "firewall" else (own,)
     try:
         for other in crossing:
@@ -98,41 +100,58 @@ def confirm_freshly(job: Job, name: str) -> None:
         ssh.run(job.organisation, own, programs.confirm(job.desired))
     except ssh.HostError as error:
         within = f"the old rules come back within {programs.CONFIRM_SECONDS} s"
-        raise OperationError(f"not confirmed, {within}: {error}") from error
+        return failed(state, host, f"the firewall was not confirmed, {within}: {error}")
+    return True
 
 
-def differs(job: Job) -> Change:
-    """Desired against a snapshot that no command of ours has made stale."""
+def failed(state: Any, host: Any, problem: str) -> bool:
+    """Note why a step failed; as a pyinfra function command it fails the step without a traceback."""
+    memory()["problem"] = problem
+    return False
+
+
+def differs(job: Job) -> Generator[FunctionCommand, None, Change]:
+    """Desired against a snapshot that no command of ours has made stale; fails the step when there is none."""
     known = memory()
     if "snapshot" not in known:
-        known["snapshot"] = take(job.desired)
+        try:
+            known["snapshot"] = take(job.desired)
+        except ssh.HostError as error:
+            yield FunctionCommand(failed, (str(error),), {})
+            return Change()
     return change(job.desired, known["snapshot"])
 
 
 def take(desired: Desired) -> Any:
     """A snapshot of the current host, in one command."""
-    _ok, output = host.run_shell_command(command(programs.collect(desired)), **privilege())
+    program = programs.collect(desired)
+    line = StringCommand(remote.command(program.seconds))
+    _ok, output = host.run_shell_command(line, **privilege(), _stdin=text(program))
     try:
         return remote.answer(output.stdout)
     except remote.RemoteError as error:
-        raise OperationError(ssh.explained(host, str(error), output.stderr)) from error
+        raise ssh.HostError(ssh.explained(host, str(error), output.stderr)) from error
 
 
 def command(program: ssh.Program) -> StringCommand:
     """The pyinfra command that runs a program; its text goes to standard input, never to the command line."""
-    text = remote.program(program.modules, program.entry, program.arguments)
-    return StringCommand(remote.command(program.seconds), _stdin=text)
+    return StringCommand(remote.command(program.seconds), _stdin=text(program))
+
+
+def text(program: ssh.Program) -> str:
+    """A program's text."""
+    return remote.program(program.modules, program.entry, program.arguments)
 
 
 def privilege() -> dict[str, Any]:
     """The sudo arguments of the inventory, which direct commands do not take by themselves."""
-    return {"_sudo": bool(host.data.get("_sudo")), "_use_sudo_password": host.data.get("_use_sudo_password", False)}
+    return {"_sudo": host.data.get("_sudo", False), "_sudo_password": host.data.get("_sudo_password")}
 
 
 def memory() -> dict[str, Any]:
     """What is known of the current host in this phase: it may change between pyinfra's prepare and execute."""
     phases = host.connector_data.setdefault("cjsm", {False: {}, True: {}})
-    known = phases[bool(state.is_executing)]
+    known = phases[bool(pyinfra.state.is_executing)]
     assert isinstance(known, dict)
     return known
 

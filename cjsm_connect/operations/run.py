@@ -27,7 +27,7 @@ from cjsm_connect import remote  # noqa: E402
 from cjsm_connect.operations.converge import Job, converge  # noqa: E402
 from cjsm_connect.operations.fast import FastSSH  # noqa: E402
 from cjsm_connect.organisation import Organisation, load  # noqa: E402
-from cjsm_connect.organisation.inventory import hosts  # noqa: E402
+from cjsm_connect.organisation.inventory import data  # noqa: E402
 
 
 class Progress(BaseStateCallback):
@@ -48,13 +48,18 @@ class Progress(BaseStateCallback):
 
 def say(host: Any, state: Any, op_hash: Any, word: str) -> None:
     """One line of progress."""
-    step = next(iter(state.op_meta[op_hash].names))
+    step = step_name(state, op_hash)
     emit({"host": host.name, "step": step, "state": word})
+
+
+def step_name(state: Any, op_hash: Any) -> str:
+    """An operation's own name, without the deploy's in front of it."""
+    return str(next(iter(state.op_meta[op_hash].names))).rpartition(" | ")[2]
 
 
 def emit(row: dict[str, Any]) -> None:
     """One JSON line for the parent process."""
-    print(json.dumps(row), file=sys.__stdout__, flush=True)
+    print(json.dumps(row), flush=True)
 
 
 def main() -> None:
@@ -86,7 +91,7 @@ def converge_all(organisation: Organisation, job: dict[str, Any]) -> dict[str, A
             host = state.inventory.get_host(name)
             host.connector_data["cjsm"] = {False: {"snapshot": snapshot}, True: {}}
         with ctx_state.use(state):
-            active = list(state.inventory.iter_active_hosts())
+            active = state.inventory.get_active_hosts()
             gevent.joinall(
                 [state.pool.spawn(add_deploy, state, connection, host=host) for host in active], raise_error=True
             )
@@ -101,8 +106,7 @@ def converge_all(organisation: Organisation, job: dict[str, Any]) -> dict[str, A
 
 def prepared(organisation: Organisation, names: list[str]) -> State:
     """A state for the named hosts, with our connector and progress."""
-    everything = dict(hosts(organisation))
-    inventory = Inventory(([(name, everything[name]) for name in names], {}))
+    inventory = Inventory(([(name, data(organisation, organisation.host(name))) for name in names], {}))
     for host in inventory:
         host.connector_cls = FastSSH
     state = State(inventory, Config(CONNECT_TIMEOUT=10), check_for_changes=True)
@@ -113,16 +117,17 @@ def prepared(organisation: Organisation, names: list[str]) -> State:
 def outcome_of(state: State, name: str, problem: str) -> dict[str, Any]:
     """What each step did on one host, and what failed: pyinfra itself raises for neither."""
     host = state.inventory.get_host(name)
+    noted = host.connector_data.get("cjsm", {}).get(True, {})
     steps: dict[str, Any] = {}
     failed = ""
-    for op_hash, data in state.ops[host].items():
-        step = next(iter(state.op_meta[op_hash].names))
-        meta = data.operation_meta
+    for op_hash, queued in state.ops[host].items():
+        step = step_name(state, op_hash)
+        meta = queued.operation_meta
         if not meta.is_complete():
             continue
         steps[step] = answered(meta.stdout)
         if meta.did_error():
-            failed = failed or f"{step}: {said(meta)}"
+            failed = failed or f"{step}: {noted.get('problem') or said(meta)}"
     if host in state.failed_hosts or host not in state.activated_hosts:
         failed = failed or problem or "the connection failed"
     return {"steps": steps, "failed": failed}

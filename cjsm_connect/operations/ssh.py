@@ -16,15 +16,9 @@ import paramiko
 
 from cjsm_connect import remote
 from cjsm_connect.organisation import Host, Organisation, Vantage, secret
+from cjsm_connect.organisation.inventory import WITHOUT_SHA1
 from cjsm_connect.results import CjsmError
 
-# CVE-2026-44405: paramiko 4 still offers SHA-1 signatures unless told otherwise
-DISABLED_ALGORITHMS = {
-    "keys": ["ssh-rsa", "ssh-dss"],
-    "pubkeys": ["ssh-rsa", "ssh-dss"],
-    "kex": ["diffie-hellman-group-exchange-sha1", "diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"],
-    "macs": ["hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96"],
-}
 CONNECT_SECONDS = 10
 
 
@@ -123,7 +117,7 @@ def _arguments(organisation: Organisation, host: Host | Vantage) -> dict[str, An
         "auth_timeout": CONNECT_SECONDS,
         "allow_agent": host.ssh.agent,
         "look_for_keys": False,
-        "disabled_algorithms": DISABLED_ALGORITHMS,
+        **WITHOUT_SHA1,
     }
     if host.ssh.key_file:
         arguments["key_filename"] = str(host.ssh.key_file)

@@ -44,7 +44,8 @@ def chosen(org: Path | None, root: Path) -> Path:
         return Path.cwd()
     lab = root / "inventories" / "lab"
     if running(lab, root):
-        click.echo(f"cjsm: no --org, so this is about the running lab ({lab.relative_to(root)})", err=True)
+        if "CJSM_IN_LAB" not in os.environ:
+            click.echo(f"cjsm: no --org, so this is about the running lab ({lab.relative_to(root)})", err=True)
         return lab
     raise CjsmError(
         "which organisation? Expected --org FOLDER, CJSM_ORG, or organisation.toml in the current folder; found none. "

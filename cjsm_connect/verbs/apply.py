@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,13 +82,18 @@ def converged(organisation: Organisation, found: list[Subject]) -> dict[str, Any
         "about": about(organisation),
     }
     argv = [sys.executable, "-m", "cjsm_connect.operations.run"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True) as process,
+    ):
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(json.dumps(job))
         process.stdin.close()
         rows = [row for row in map(shown, process.stdout) if row]
-    if not rows or "outcome" not in rows[-1]:
-        raise CjsmError("pyinfra ended without an outcome; run `cjsm plan` to see what was done and what is left")
+        if not rows or "outcome" not in rows[-1]:
+            said.seek(0)
+            click.echo(said.read(), err=True)
+            raise CjsmError("pyinfra ended without an outcome; run `cjsm plan` to see what was done and what is left")
     outcome = rows[-1]["outcome"]
     assert isinstance(outcome, dict)
     return outcome
