@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from .values import (
     Address,
     Domain,
+    Email,
     Fingerprint,
     Name,
     Part,
@@ -83,8 +84,9 @@ class Host(Part):
 class Vantage(Part):
     """A host that is only looked from. Never configured.
 
-    `source`: the address that tries leave from, if not `address`. `certificates`: chain files (key first) on that
-    host to try with, by the name that checks use.
+    `source`: the address that tries leave from, if not `address`. `certificates`: chain files (key first, or beside it
+    as NAME.key) on that host to try with, by the name that checks use. `mailboxes`: the Maildir on that host for an
+    address of another member, where a test message can be seen to arrive.
     """
 
     name: Name
@@ -92,6 +94,7 @@ class Vantage(Part):
     network: Name
     source: Address | None = None
     certificates: dict[str, RemotePath] = Field(default_factory=dict)
+    mailboxes: dict[Email, RemotePath] = Field(default_factory=dict)
     ssh: Ssh
 
     def __hash__(self) -> int:

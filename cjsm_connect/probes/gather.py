@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -49,7 +50,7 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
         looks = {host.name: pool.submit(_look, connections, host) for host in organisation.hosts}
         found = {name: look.result() for name, look in looks.items()}
         laboratory = _laboratory(found.values())
-        wanted, refused = _sort(all_tries(organisation), found, _allowed(options, laboratory))
+        wanted, refused = _sort(all_tries(_writing_to(organisation, options)), found, _allowed(options, laboratory))
         say(f"trying {len(wanted)} connections, and reading the hosts")
         tries = _start_tries(pool, connections, wanted)
         hosts = {host.name: pool.submit(_observe, connections, host, found[host.name]) for host in organisation.hosts}
@@ -77,6 +78,14 @@ def _refuse_unpermitted_mail(organisation: Organisation, options: Options) -> No
             "--send-test-to: clause 9 of the terms forbids automated mail through CJSM without the Ministry of "
             f"Justice's permission. Once you have it, add a [[declarations]] entry with id = {PERMISSION!r}"
         )
+
+
+def _writing_to(organisation: Organisation, options: Options) -> Organisation:
+    """The organisation, its test message addressed as the person wished."""
+    if not options.send_test_to:
+        return organisation
+    tests = organisation.tests.model_copy(update={"external": options.send_test_to})
+    return organisation.model_copy(update={"tests": tests})
 
 
 def _look(connections: Connections, host: Host) -> dict[str, Any]:
@@ -133,11 +142,12 @@ def _start_tries(
     groups: dict[str, list[Try]] = defaultdict(list)
     for one in wanted:
         groups[one.at].append(one)
-    return [pool.submit(_try_at, connections, at, group) for at, group in groups.items()]
+    token = secrets.token_hex(8)  # by which the messages of this run are found again
+    return [pool.submit(_try_at, connections, at, group, token) for at, group in groups.items()]
 
 
-def _try_at(connections: Connections, at: str, group: list[Try]) -> dict[str, dict[str, Any]]:
-    asked = [{"id": one.id, "kind": one.kind, "arguments": dict(one.arguments)} for one in group]
+def _try_at(connections: Connections, at: str, group: list[Try], token: str) -> dict[str, dict[str, Any]]:
+    asked = [{"id": one.id, "kind": one.kind, "arguments": {**one.arguments, "token": token}} for one in group]
     outcomes = _outcomes(connections, at, asked)
     silence = {"error": f"the program at {at} said nothing about it"}
     return {one.id: {**outcomes.get(one.id, silence), "at": at, "subject": one.subject} for one in group}

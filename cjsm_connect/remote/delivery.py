@@ -105,6 +105,8 @@ def _folder(arguments: dict[str, Any]) -> tuple[str, str]:
     """The Maildir to look in, or why there is none."""
     if arguments.get("folder"):
         return arguments["folder"], ""
+    if not arguments.get("user"):
+        return "", "the organisation file names no mailbox for %s that can be looked into" % arguments["recipient"]
     try:
         return pwd.getpwnam(arguments["user"]).pw_dir + "/Maildir", ""
     except KeyError:

@@ -6,6 +6,9 @@ A negative answer ("TLS 1.0 is refused") says nothing when the asking side canno
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import os
 import socket
 import ssl
 import tempfile
@@ -42,11 +45,17 @@ def context(options: dict[str, Any]) -> ssl.SSLContext:
     if options.get("maximum"):
         made.maximum_version = VERSIONS[options["maximum"]]
     if options.get("certificate"):
-        made.load_cert_chain(options["certificate"])
+        made.load_cert_chain(options["certificate"], _key_beside(options["certificate"]))
     if verifies(options):
         made.verify_mode = ssl.CERT_REQUIRED
         made.load_verify_locations(cafile=options.get("authorities_file"), cadata=options.get("authorities"))
     return made
+
+
+def _key_beside(certificate: str) -> str | None:
+    """NAME.key beside NAME.pem, if there is one; else the key is in the same file."""
+    key = os.path.splitext(certificate)[0] + ".key"
+    return key if os.path.exists(key) else None
 
 
 def verifies(options: dict[str, Any]) -> bool:
@@ -62,6 +71,7 @@ def blank() -> dict[str, Any]:
         "chain_verified": None,
         "name_matches": None,
         "peer_certificate_pem": "",
+        "peer_key_sha256": "",
         "error": "",
     }
 
@@ -105,7 +115,17 @@ def _seen(wrapped: ssl.SSLSocket, options: dict[str, Any]) -> dict[str, Any]:
         "chain_verified": True if verifies(options) else None,
         "name_matches": name_matches(pem, options.get("names", [])),
         "peer_certificate_pem": pem,
+        "peer_key_sha256": key_fingerprint(pem),
     }
+
+
+def key_fingerprint(pem: str) -> str:
+    """SHA-256 of the public key (SubjectPublicKeyInfo, DER) as organisation.toml writes it; "" without openssl."""
+    code, said, _ = common.attempt(["openssl", "x509", "-noout", "-pubkey"], pem, 10)
+    if code:
+        return ""
+    body = "".join(line for line in said.splitlines() if not line.startswith("-----"))
+    return hashlib.sha256(base64.b64decode(body)).digest().hex(":")
 
 
 def name_matches(pem: str, names: list[str]) -> bool | None:

@@ -133,6 +133,7 @@ def converse(arguments: dict[str, Any]) -> dict[str, Any]:
 
     address, port, source, helo; tls: options of handshake.context with names, server_name, implicit, control;
     sender, recipients, message. What the server answered is in `replies`; a command not in it was not sent.
+    A closed port is a fact ("reachable": False, "connection": "refused"); a silent one could not tell.
     A try that could not tell, or met a temporary error, is made a second time.
     """
     tls = arguments.get("tls") or {}
@@ -160,7 +161,7 @@ def _with_what_was_presented(arguments: dict[str, Any], outcome: dict[str, Any])
     look = {key: value for key, value in arguments.items() if key in ("address", "port", "source", "helo")}
     look["tls"] = {**arguments["tls"], "authorities": None, "authorities_file": None}
     seen = _attempt(look)["tls"] or {}
-    for key in ("version", "cipher", "name_matches", "peer_certificate_pem"):
+    for key in ("version", "cipher", "name_matches", "peer_certificate_pem", "peer_key_sha256"):
         facts[key] = seen.get(key, facts[key])
     return outcome
 
@@ -184,13 +185,16 @@ def opened(arguments: dict[str, Any], outcome: dict[str, Any]) -> Iterator[Sessi
     """A session over a new connection, closed at the end.
 
     Raises:
-        CouldNotTell: there is no connection.
+        Ended: the port is closed, which is an answer.
+        CouldNotTell: there was no answer.
     """
     state, connection = connect(arguments)
     outcome["connection"] = state
     outcome["reachable"] = {"open": True, "refused": False}.get(state)
+    if connection is None and state == "refused":
+        raise Ended
     if connection is None:
-        raise CouldNotTell("%s port %s: %s" % (arguments["address"], arguments["port"], state.replace("_", " ")))
+        raise CouldNotTell("no answer from %s port %s" % (arguments["address"], arguments["port"]))
     session = Session(connection, outcome["replies"])
     try:
         yield session

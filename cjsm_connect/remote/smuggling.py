@@ -34,7 +34,7 @@ def smuggle(arguments: dict[str, Any]) -> dict[str, Any]:
         pass
     except (smtp.CouldNotTell, handshake.Unprepared, ssl.SSLError, OSError) as error:
         outcome["could_not_tell"] = str(error)
-    if outcome["answers"] is None:
+    if outcome["answers"] is None:  # a closed port included
         outcome.setdefault("could_not_tell", "the message was never begun: %s" % _last(outcome["replies"]))
     return outcome
 

@@ -33,11 +33,15 @@ def codes(outcome: dict[str, Any]) -> list[tuple[str, int]]:
     return [(reply["command"].split(" ")[0], reply["code"]) for reply in outcome["replies"]]
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "RETRY_SECONDS", 0)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "REPLY_SECONDS", 0.3)
     monkeypatch.setattr(smtp, "DATA_SECONDS", 1)
-    monkeypatch.setattr(smtp, "RETRY_SECONDS", 0)
     monkeypatch.setattr(smuggling, "QUIET_SECONDS", 0.3)
 
 
@@ -94,6 +98,14 @@ def test_a_port_that_drops_gives_no_answer(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_address_that_is_not_ours_to_send_from_tells_nothing() -> None:
     with serving(scripted({})) as port:
         assert "could_not_tell" in tried("tcp", port, source="192.0.2.77")
+
+
+def test_a_closed_port_is_a_fact_and_not_a_doubt() -> None:
+    with serving(scripted({})) as port:
+        pass
+    outcome = tried("smtp", port, **ENVELOPE)
+    assert (outcome["reachable"], outcome["connection"]) == (False, "refused")
+    assert "could_not_tell" not in outcome
 
 
 # --- replies

@@ -1,0 +1,69 @@
+"""The connection itself: handshakes with the hub, a message each way, and the public side of the mail servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.probes import sessions
+from cjsm_connect.probes.tries import Try
+
+SUFFIX = ".cjsm.net"
+
+
+def tries(organisation: Organisation) -> list[Try]:
+    """Everything that is not one listener's own business."""
+    found = [one for relay in organisation.relays for one in _handshakes(organisation, relay)]
+    public = [host for host in (*organisation.mail_servers, *organisation.relays) if host.internet_mail]
+    found += [one for host in public for one in _public(organisation, host)]
+    if organisation.tests.internal and organisation.tests.external:
+        found += [one for mail in organisation.mail_servers[:1] for one in _both_ways(organisation, mail)]
+    return found
+
+
+def _handshakes(organisation: Organisation, relay: Host) -> Iterator[Try]:
+    """EHLO, STARTTLS, EHLO, QUIT with each of the hub's addresses; once without showing a certificate."""
+    for address in organisation.hub.addresses:
+        for name, shown in (("handshake", True), ("no-certificate", False)):
+            arguments = sessions.with_hub(organisation, relay, address, certificate=shown)
+            identifier = f"hub.{name}:{relay.name}:{address}"
+            yield Try(identifier, relay.name, relay.name, "hub-handshake", "smtp", arguments)
+
+
+def _public(organisation: Organisation, mail: Host) -> Iterator[Try]:
+    """Port 25 as the internet sees it: asked with MAIL and RCPT, nothing is sent."""
+    user, stranger = sessions.known_user(organisation), f"someone@{sessions.FOREIGN}"
+    asked = {
+        "own": sessions.envelope(stranger, [user]),
+        "foreign-recipients": sessions.envelope(stranger, sessions.foreign_recipients(organisation)),
+        "cjsm-recipient": sessions.envelope(user, [sessions.cjsm_user(organisation)]),
+        "forged-cjsm-sender": sessions.envelope("judge@court.example.cjsm.net", [user]),
+    }
+    where = {"address": str(mail.address), "port": sessions.SMTP_PORT, "helo": "outside.example"}
+    for name, envelope in asked.items():
+        yield Try(f"public.{name}:{mail.name}", "outside", mail.name, "local-active", "smtp", {**where, **envelope})
+
+
+def _both_ways(organisation: Organisation, mail: Host) -> Iterator[Try]:
+    """One message out, one in: handed to sendmail(1) at one end, read from the mailbox at the other."""
+    internal, external = str(organisation.tests.internal), str(organisation.tests.external)
+    plain = external.removesuffix(SUFFIX)
+    out = {"mark": "outbound", "sender": internal, "recipient": external}
+    back = {"mark": "inbound", "sender": plain, "recipient": internal + SUFFIX}
+    yield _message(mail, "outbound-sent", mail.name, "submit", out)
+    for relay in organisation.relays:
+        yield _message(mail, f"outbound-relayed:{relay.name}", relay.name, "log", out)
+    yield _message(mail, "outbound-arrived", "hub", "mailbox", {**out, "folder": _mailbox(organisation, plain)})
+    yield _message(mail, "inbound-sent", "hub", "submit", back)
+    yield _message(mail, "inbound-arrived", mail.name, "mailbox", {**back, "user": internal.partition("@")[0]})
+
+
+def _message(mail: Host, name: str, at: str, kind: str, arguments: dict[str, Any]) -> Try:
+    return Try(f"message.{name}", at, mail.name, "hub-mail", kind, arguments)
+
+
+def _mailbox(organisation: Organisation, address: str) -> str:
+    """Where the vantage `hub` keeps mail for an address of the other member, if it does."""
+    place = sessions.vantage(organisation, "hub")
+    return place.mailboxes.get(address, "") if place else ""
