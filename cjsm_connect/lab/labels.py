@@ -120,7 +120,10 @@ def adopt(lab: str, label: str, digest: str) -> Label:
     """Make a kept label one of the lab's own; its layers are used where they are."""
     found = kept(label, digest)
     if not found:
-        raise CjsmError(f"no state '{label}' of digest {digest} is kept on this machine; save one with `--keep`.")
+        raise CjsmError(
+            f"no state '{label}' of the present sources is kept on this machine: start bare, apply, "
+            f"then `cjsm lab save {label} --keep`."
+        )
     _write(_folder(lab) / label, found.layers)
     if found.certificates.exists():
         shutil.copytree(found.certificates, _folder(lab) / label / folder.CERTIFICATES, dirs_exist_ok=True)

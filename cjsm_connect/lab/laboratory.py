@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cjsm_connect.lab import entry, folder, hosts, images, labels, machine, network
+from cjsm_connect.lab import entry, folder, hosts, images, labels, machine, network, updates
+from cjsm_connect.lab.digest import of_applied
 from cjsm_connect.lab.entry import LABS
 from cjsm_connect.lab.hub import Hub
 from cjsm_connect.lab.labels import BARE
@@ -47,9 +48,9 @@ class Lab:
         """Do all hosts run? A lab of which one host has died is not running."""
         return entry.is_up(self.name) and all(hosts.first_process(self.name, host) for host in HOSTS.values())
 
-    def up(self, label: str = BARE, digest: str = "manual") -> None:
-        """Start the lab, bare or from a label kept on this machine under `digest`. A lab that runs is left as it is;
-        what a killed start left is cleared first."""
+    def up(self, label: str = BARE, digest: str = "") -> None:
+        """Start the lab, bare or from a label kept on this machine under `digest` (that of the present sources, if
+        none is given). A lab that runs is left as it is; what a killed start left is cleared first."""
         machine.require(self.say)
         images.ensure(self.say)
         with self._lock():
@@ -80,6 +81,10 @@ class Lab:
     def root(self, host: str) -> Path:
         """A host's file system as a path of this machine."""
         return hosts.root(self.name, chosen([host])[0])
+
+    def publish_update(self, package: str) -> str:
+        """Put a newer version of a package into the security archive that the hosts look at; that version."""
+        return updates.publish(self.name, package)
 
     def sign(self, names: Sequence[str] = ()) -> list[Path]:
         """Play the operator: certify what the hosts asked for in ORG/certificates."""
@@ -113,10 +118,10 @@ class Lab:
             self._each(wanted, self._power_off)
             self._boot(wanted)
 
-    def keep(self, label: str, digest: str = "manual") -> Path:
+    def keep(self, label: str, digest: str = "") -> Path:
         """Keep a saved label on this machine, so that a later `up` can start from it."""
         with locked(labels.KEPT.with_suffix(".lock")):
-            return labels.keep(self.name, label, digest)
+            return labels.keep(self.name, label, digest or of_applied())
 
     def _start(self, label: str, digest: str) -> None:
         home = LABS / self.name
@@ -124,7 +129,10 @@ class Lab:
         # one mount of its own: a lab leaves with it, and a host's disk costs no disk access
         run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=75%", "cjsm", str(home)])
         folder.remove_generated(self.name)
-        state = labels.read(self.name, BARE) if label == BARE else labels.adopt(self.name, label, digest)
+        if label == BARE:
+            state = labels.read(self.name, BARE)
+        else:
+            state = labels.adopt(self.name, label, digest or of_applied())
         labels.set_current(self.name, state.layers)
         folder.restore_certificates(self.name, state.certificates, list(HOSTS.values()))
         network.make_switch(self.name)
