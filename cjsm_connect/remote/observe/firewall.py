@@ -103,7 +103,18 @@ def left(value: dict[str, Any]) -> str:
         return str(inner["key"])
     if kind == "ct":
         return "ct " + str(inner["key"])
+    if kind == "fib":
+        return "fib %s %s" % (" . ".join(inner["flags"]), inner["result"])
+    if kind == "&":
+        return "%s & %s" % (left(inner[0]), ",".join(sorted(words(inner[1:]))))
     return json.dumps(value)
+
+
+def words(value: Any) -> list[str]:
+    """The plain words in a bit mask, however deep this version of nft nests them."""
+    if isinstance(value, dict):
+        value = [inner for nested in value.values() for inner in nested]
+    return [word for item in value for word in words(item)] if isinstance(value, list) else [str(value)]
 
 
 def right(value: Any) -> list[str]:
@@ -116,6 +127,8 @@ def right(value: Any) -> list[str]:
         return ["%s/%s" % (value["prefix"]["addr"], value["prefix"]["len"])]
     if isinstance(value, dict) and "range" in value:
         return ["%s-%s" % tuple(value["range"])]
+    if isinstance(value, dict) and "|" in value:
+        return words(value)
     return [json.dumps(value) if isinstance(value, dict) else str(value)]
 
 

@@ -1,0 +1,140 @@
+"""What observed firewall rules let through, compared with the flows that the organisation file implies. Pure.
+
+The rules come as cjsm_connect/remote/observe/firewall.py reports them. A rule that is not understood lets through
+something unknown, and is never taken for a declared flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+
+from cjsm_connect.organisation.flows import Flow
+from cjsm_connect.organisation.services import ANYWHERE, Network
+
+Rule = Mapping[str, Any]
+
+KNOWN = {"ct state", "limit"}
+INSIDE_A_CONNECTION = "tcp flags & ack,fin,rst,syn"
+
+# What may pass beside the flows: the host itself, answers, and what IP needs to work (RFC 4890)
+NEIGHBOURS = {"nd-router-solicit", "nd-router-advert", "nd-neighbor-solicit", "nd-neighbor-advert"}
+REPORTS = {"mld-listener-report", "mld2-listener-report"}
+ALWAYS: tuple[Mapping[str, set[str]], ...] = (
+    {"iif": {"lo"}},
+    {"oif": {"lo"}},
+    {"iifname": {"lo"}},
+    {"oifname": {"lo"}},
+    {"ct state": {"established", "related"}},
+    {"icmp type": {"destination-unreachable"}, "icmp code": {"frag-needed"}},
+    {"icmpv6 type": {"packet-too-big"}},
+    {"icmpv6 type": NEIGHBOURS, "ip6 hoplimit": {"255"}},
+    {"icmpv6 type": REPORTS},
+)
+PING: tuple[Mapping[str, set[str]], ...] = ({"icmp type": {"echo-request"}}, {"icmpv6 type": {"echo-request"}})
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Which new connections a rule accepts. An end that is "anywhere" may exclude networks."""
+
+    sources: tuple[Network, ...]
+    destinations: tuple[Network, ...]
+    protocol: str
+    ports: frozenset[int]
+    excluding: tuple[Network, ...] = ()
+    inside_a_connection: bool = False
+
+    def within(self, flow: Flow) -> bool:
+        """Does this let through nothing that the flow does not?"""
+        if self.inside_a_connection:  # answers of a session that was open before the rules: ends and port reversed
+            flow = reversed_flow(flow)
+        return (
+            self.protocol == flow.protocol
+            and self.ports <= set(flow.ports)
+            and _inside(self.sources, flow.sources)
+            and _inside(self.destinations, flow.destinations)
+            and _inside(flow.excluding, self.excluding)
+        )
+
+    def covers(self, flow: Flow) -> bool:
+        """Does this let through everything that the flow needs?"""
+        return (
+            not self.inside_a_connection
+            and self.protocol == flow.protocol
+            and set(flow.ports) <= self.ports
+            and _inside(flow.sources, self.sources)
+            and _inside(flow.destinations, self.destinations)
+            and _inside(self.excluding, flow.excluding)
+        )
+
+
+def reversed_flow(flow: Flow) -> Flow:
+    """The same connections seen from the answering end."""
+    return Flow(flow.name, flow.destinations, flow.sources, flow.protocol, flow.ports, flow.reason)
+
+
+def _inside(inner: Iterable[Network], outer: Iterable[Network]) -> bool:
+    wide = tuple(outer)
+    return all(any(one.version == other.version and one.subnet_of(other) for other in wide) for one in inner)  # type: ignore[arg-type]
+
+
+def accepting(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules that let new connections through, or may do so: a jump leads to rules that are not followed here."""
+    return [rule for rule in rules if rule["verdict"] not in (None, "drop", "reject") and not is_basic(rule)]
+
+
+def is_basic(rule: Rule) -> bool:
+    """Is this one of the few rules that every host needs, whatever its flows?"""
+    found = {key: set(values) for key, values in rule["match"].items()}
+    allowed = (*ALWAYS, *(PING if rule["limited"] else ()))
+    return any(found.keys() == known.keys() and all(found[key] <= known[key] for key in known) for known in allowed)
+
+
+def opening(rule: Rule) -> Opening | None:
+    """What a rule lets through; None when it says something that is not understood here."""
+    match = dict(rule["match"])
+    inside = match.pop(INSIDE_A_CONNECTION, None) == ["ack"]
+    ports = [(key, match.pop(key)) for key in list(match) if key.endswith(" sport" if inside else " dport")]
+    ends = [_end(match, "saddr"), _end(match, "daddr")]
+    if rule["verdict"] != "accept" or len(ports) != 1 or None in ends or match.keys() - KNOWN:
+        return None
+    (sources, without_sources), (destinations, without_destinations) = (end for end in ends if end)
+    return Opening(
+        sources,
+        destinations,
+        ports[0][0].split()[0],
+        _numbers(ports[0][1]),
+        (*without_sources, *without_destinations),
+        inside,
+    )
+
+
+def _end(match: dict[str, Any], field: str) -> tuple[tuple[Network, ...], tuple[Network, ...]] | None:
+    """One end of a rule and what it excludes; None when it is a name or range that we cannot compare."""
+    found = [key for key in match if key.removesuffix(" !=") in (f"ip {field}", f"ip6 {field}")]
+    if not found:
+        return ANYWHERE, ()
+    values = match.pop(found[0])
+    try:
+        networks = tuple(ip_network(value) for value in values)
+    except ValueError:
+        return None
+    if not found[0].endswith("!="):
+        return networks, ()
+    version = 4 if found[0].startswith("ip ") else 6
+    return tuple(every for every in ANYWHERE if every.version == version), networks
+
+
+def _numbers(values: Iterable[str]) -> frozenset[int]:
+    """Ports, with ranges written out."""
+    ends = [value.split("-") for value in values]
+    return frozenset(port for end in ends for port in range(int(end[0]), int(end[-1]) + 1))
+
+
+def shown(rule: Rule) -> str:
+    """A rule in one line, for a person."""
+    parts = [f"{key} {', '.join(values)}" for key, values in rule["match"].items()] or ["everything"]
+    return f"{' '.join(parts)} {rule['verdict']}"
