@@ -13,6 +13,7 @@ from typing import Literal
 
 from .hosts import Host
 from .model import Organisation
+from .routes import address_for, hub_side_address
 from .services import ANYWHERE, Address, Network, services, single
 
 SMTP = 25
@@ -116,7 +117,7 @@ def _administration(organisation: Organisation) -> Iterator[Flow]:
 def _hub(organisation: Organisation) -> Iterator[Flow]:
     hub = organisation.hub
     for relay in organisation.relays:
-        own = single(relay.addresses)
+        own = single([hub_side_address(organisation, relay)])
         yield Flow(
             f"cjsm-out-{relay.name}",
             own,
@@ -146,20 +147,14 @@ def _inner_hop(organisation: Organisation) -> Iterator[Flow]:
         ):
             yield Flow(
                 f"inner-{source.name}-{destination.name}",
-                single(_towards(source, destination)),
-                single(_towards(destination, source)),
+                single([address_for(source, destination)]),
+                single([address_for(destination, source)]),
                 "tcp",
                 (port,),
                 f"{source.name} hands secure mail to {destination.name}",
                 source.name,
                 destination.name,
             )
-
-
-def _towards(host: Host, peer: Host) -> tuple[Address, ...]:
-    """The addresses that two hosts meet at: in the networks they share, else all of the host's."""
-    shared = tuple(address for name, address in host.interfaces.items() if name in peer.interfaces)
-    return shared or host.addresses
 
 
 def _internet_mail(organisation: Organisation) -> Iterator[Flow]:
