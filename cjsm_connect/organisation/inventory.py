@@ -36,22 +36,23 @@ Groups = dict[str, list[tuple[str, dict[str, Any]]]]
 def groups(folder: Path) -> Groups:
     """What an inventory.py hands to pyinfra. Ends the program with the problems, as pyinfra would show a traceback."""
     try:
-        return hosts(load(folder))
+        # `pyinfra debug-inventory` prints all data as it is: then there is no secret in it
+        return hosts(load(folder), secrets="debug-inventory" not in sys.argv)
     except CjsmError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
 
 
-def hosts(organisation: Organisation) -> Groups:
+def hosts(organisation: Organisation, *, secrets: bool = True) -> Groups:
     """pyinfra's groups `relay`, `mail` and `firewall`, without the hosts of a release that is only assessed."""
     groups: Groups = {}
     for host in organisation.hosts:
         if host.managed:
-            groups.setdefault(host.role, []).append((host.name, data(organisation, host)))
+            groups.setdefault(host.role, []).append((host.name, data(organisation, host, secrets=secrets)))
     return groups
 
 
-def data(organisation: Organisation, host: Host) -> dict[str, Any]:
+def data(organisation: Organisation, host: Host, *, secrets: bool = True) -> dict[str, Any]:
     """One host's data: strict host keys, no SHA-1, sudo as declared. Raises CjsmError for a missing secret."""
     ssh = host.ssh
     found: dict[str, Any] = {
@@ -70,6 +71,6 @@ def data(organisation: Organisation, host: Host) -> dict[str, Any]:
         found["ssh_key"] = str(ssh.key_file)
     if organisation.ssh_config:
         found["ssh_config_file"] = str(organisation.ssh_config)
-    if ssh.sudo_password_ref:
+    if ssh.sudo_password_ref and secrets:
         found["_sudo_password"] = secret(ssh.sudo_password_ref, organisation.folder, os.environ)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,18 @@ def test_pyinfra_shows_the_problems_and_no_traceback(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "organisation.toml" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_pyinfra_shows_an_inventory_without_its_secrets(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(EXAMPLE, tmp_path / "inventories/council"))
+    (tmp_path / "cjsm_connect").symlink_to(ROOT / "cjsm_connect")
+    file = folder / "organisation.toml"
+    (folder / "sudo").write_text("correct horse")
+    sudo = 'sudo = "password", sudo_password_ref = "file:sudo"'
+    file.write_text(file.read_text().replace('sudo = "passwordless"', sudo))
+    done = pyinfra(folder / "inventory.py", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "correct horse" not in done.stdout + done.stderr
 
 
 def test_hosts_are_grouped_by_role() -> None:
