@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.remote.firewall import BOOT, TABLE
 
 Arguments = Callable[[Organisation, Host], dict[str, Any] | None]
 
@@ -24,8 +25,14 @@ def logging(organisation: Organisation, host: Host) -> dict[str, Any]:
     return {"mail_log": "/var/log/cjsm/mail.log"}
 
 
+def firewall(organisation: Organisation, host: Host) -> dict[str, Any]:
+    """Which table is ours, where it is kept for boot, and where dropped packets are recorded."""
+    return {"table": TABLE, "boot_path": BOOT, "log_file": "/var/log/ulog/firewall.log"}
+
+
 ARGUMENTS: dict[str, Arguments] = {
     "system": system,
+    "firewall": firewall,
     "logging": logging,
 }
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import json
 import os
+import time
 from typing import Any
 
 from cjsm_connect.remote import common
@@ -101,6 +103,23 @@ def undo(wall: dict[str, Any]) -> dict[str, Any]:
         common.run([NFT, "-f", UNDO])
         forget_way_back()
     return {"undone": way_back, "table": wall["table"]}
+
+
+def counters(table: str) -> dict[str, int]:
+    """Packets of every named counter of a table.
+
+    Raises:
+        Failed: there is no such table.
+    """
+    found = json.loads(common.run([NFT, "-j", "list", "counters", "table", *table.split()]))["nftables"]
+    return {item["counter"]["name"]: item["counter"]["packets"] for item in found if "counter" in item}
+
+
+def counted(arguments: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """The counters before and after some seconds in which others try to get through. Arguments: table, seconds."""
+    before = counters(arguments["table"])
+    time.sleep(arguments["seconds"])
+    return {"before": before, "after": counters(arguments["table"])}
 
 
 def sha256(text: str) -> str:
