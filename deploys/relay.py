@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from cjsm_connect.desired import Answer, Desired, File, Health, Map, Package, Service, Settings
+from cjsm_connect.desired import Answer, Desired, Directory, File, Health, Map, Package, Service, Settings
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation, secret
@@ -29,9 +29,10 @@ from cjsm_connect.organisation.routes import (
 
 MAIN = "/etc/postfix/main.cf"
 MASTER = "/etc/postfix/master.cf"
-MAPS = "/etc/postfix/cjsm"
+MAPS = "/etc/cjsm/maps"
 TLS = "/etc/cjsm/tls"
 PASSWORDS = "/etc/cjsm/hub-password"
+FOLDER = Directory("/etc/cjsm")
 SCANNER = "/run/clamav/clamav-milter.ctl"
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 PACKAGES = (Package("postfix"), Package("postfix-lmdb"))
@@ -52,12 +53,20 @@ def _relay(organisation: Organisation, host: Host) -> Desired:
         File(MASTER, _master(organisation, host), reason="one listener and one route for each side"),
         *_passwords(organisation),
     )
-    # packages arrive before files: without an answer Debian would start a mail server on port 25 for a moment
-    answers = (Answer("postfix", "postfix/main_mailer_type", "select", "No configuration"),)
+    # packages arrive before files: Debian's own start must not listen on the network for a moment
+    answers = (Answer("postfix", "postfix/main_mailer_type", "select", "Local only"),)
     packages = (*PACKAGES, Package("libsasl2-modules")) if organisation.hub.auth else PACKAGES
     service = Service("postfix.service", on_change="reload", watches=_watched(maps, files), order=60)
     health = tuple(_health(organisation, host))
-    return Desired(packages=packages, answers=answers, files=files, maps=maps, services=(service,), health=health)
+    return Desired(
+        packages=packages,
+        answers=answers,
+        directories=(FOLDER,),
+        files=files,
+        maps=maps,
+        services=(service,),
+        health=health,
+    )
 
 
 def _watched(maps: tuple[Map, ...], files: tuple[File, ...]) -> tuple[str, ...]:
@@ -71,7 +80,7 @@ def _main(organisation: Organisation, host: Host) -> str:
         "relay/main.cf.j2",
         organisation=organisation.organisation.name,
         hostname=host.fqdn,
-        protocols="ipv4" if all(address.version == 4 for address in _all_addresses(organisation)) else "all",
+        protocols=_protocols(organisation),
         maps=MAPS,
         recipients=organisation.recipients.mode,
         message_size_limit=organisation.mail.message_size_limit,
@@ -81,11 +90,12 @@ def _main(organisation: Organisation, host: Host) -> str:
     )
 
 
-def _all_addresses(organisation: Organisation) -> Iterator[Address]:
-    """Every address that mail flows between."""
-    yield from (*organisation.hub.addresses, *organisation.hub.sources)
-    for host in (*organisation.relays, *organisation.mail_servers):
-        yield from (host.address, *host.addresses)
+def _protocols(organisation: Organisation) -> str:
+    """Both, unless no mail flows between IPv6 addresses: then Postfix need not look for them (inet_protocols)."""
+    hosts = (*organisation.relays, *organisation.mail_servers)
+    addresses = [address for host in hosts for address in host.addresses]
+    addresses += (*organisation.hub.addresses, *organisation.hub.sources)
+    return "ipv4" if all(address.version == 4 for address in addresses) else "all"
 
 
 def _master(organisation: Organisation, host: Host) -> str:
@@ -231,63 +241,66 @@ def _health(organisation: Organisation, host: Host) -> Iterator[Health]:
 
 
 def _mail_server(organisation: Organisation, host: Host) -> Desired:
-    """Services and settings beside the administrator's own; a mail server without any is set up for local mailboxes."""
+    """All of Postfix where it keeps the mailboxes for us; else two services beside the administrator's own."""
     maps = tuple(_inner_maps(organisation, organisation.relays))
-    settings = (
-        Settings(MAIN, "main.cf", tuple(_mail_settings(organisation, host))),
-        Settings(MASTER, "master.cf", tuple(_mail_services(organisation, host))),
-    )
-    answers = (
-        Answer("postfix", "postfix/main_mailer_type", "select", "Internet Site"),
-        Answer("postfix", "postfix/mailname", "string", host.fqdn),
-    )
+    ours = host.mailboxes == "local"
     watches = (MAIN, MASTER, f"{TLS}/inner-ca.pem", "inner", *(table.name for table in maps))
-    service = Service("postfix.service", on_change="reload", watches=watches, order=60)
-    health = tuple(_health(organisation, host))
-    return Desired(packages=PACKAGES, answers=answers, settings=settings, maps=maps, services=(service,), health=health)
+    return Desired(
+        packages=PACKAGES,
+        answers=tuple(_mail_answers(host)) if ours else (),
+        directories=(FOLDER,),
+        files=tuple(_mail_files(organisation, host)) if ours else (),
+        settings=() if ours else tuple(_mail_settings(organisation, host)),
+        maps=maps,
+        services=(Service("postfix.service", on_change="reload", watches=watches, order=60),),
+        health=tuple(_health(organisation, host)),
+    )
+
+
+def _mail_answers(host: Host) -> Iterator[Answer]:
+    yield Answer("postfix", "postfix/main_mailer_type", "select", "Internet Site")
+    yield Answer("postfix", "postfix/mailname", "string", host.fqdn)
+
+
+def _mail_files(organisation: Organisation, host: Host) -> Iterator[File]:
+    main = template(
+        "relay/mail-main.cf.j2",
+        organisation=organisation.organisation.name,
+        hostname=host.fqdn,
+        protocols=_protocols(organisation),
+        maps=MAPS,
+        message_size_limit=organisation.mail.message_size_limit,
+        internet_mail=host.internet_mail,
+        inner_is_open=inner_is_open(organisation, host),
+        chain=f"{TLS}/inner.chain.pem",
+    )
+    services = [entry for _, entry in _mail_services(organisation, host) if entry]
+    master = template("relay/mail-master.cf.j2", organisation=organisation.organisation.name, services=services)
+    yield File(MAIN, main, reason="mailboxes here, CJSM by the relay")
+    yield File(MASTER, master, reason="one listener and one route for the inner hop")
+
+
+def _mail_settings(organisation: Organisation, host: Host) -> Iterator[Settings]:
+    """Each table goes in front of what the administrator has in that list; it knows cjsm.net only."""
+    main = (
+        ("transport_maps", f"+lmdb:{MAPS}/transport"),
+        ("smtpd_sender_restrictions", f"+check_sender_access lmdb:{MAPS}/cjsm_senders"),
+    )
+    yield Settings(MAIN, "main.cf", main)
+    yield Settings(MASTER, "master.cf", tuple(_mail_services(organisation, host)))
 
 
 def _mail_services(organisation: Organisation, host: Host) -> Iterator[tuple[str, str | None]]:
     """The two services of the inner hop; taken away while there is no certificate for them."""
     ready = inner_is_open(organisation, host)
+    port = organisation.inner.mail_port
     for address in inner_addresses(organisation, host):
-        listener = _inner_listener(
-            organisation, address, organisation.inner.mail_port, senders="", relaying="reject_unauth_destination"
-        )
+        listener = _inner_listener(organisation, address, port, senders="", relaying="reject_unauth_destination")
         # the relay has scanned this mail; a DMARC milter would refuse what the hub has rewritten (CJSM alters From)
         listener += "\n  -o smtpd_milters="
-        yield f"{_bracketed(address)}:{organisation.inner.mail_port}/inet", listener if ready else None
+        yield f"{_bracketed(address)}:{port}/inet", listener if ready else None
     relays = tuple(relay.fqdn for relay in organisation.relays)
     yield "cjsm-inner/unix", _inner_client(organisation, "cjsm-inner", relays) if ready else None
-
-
-def _mail_settings(organisation: Organisation, host: Host) -> Iterator[tuple[str, str | None]]:
-    if host.mailboxes == "existing":
-        # added in front of what the administrator has; the table knows cjsm.net only
-        yield "transport_maps", f"+lmdb:{MAPS}/transport"
-        yield "smtpd_sender_restrictions", f"+check_sender_access lmdb:{MAPS}/cjsm_senders"
-        return
-    yield "compatibility_level", "3.6"
-    yield "myhostname", host.fqdn
-    yield "mydestination", f"$myhostname, localhost, lmdb:{MAPS}/local_domains"
-    yield "mynetworks", "127.0.0.0/8 [::1]/128"
-    yield "transport_maps", f"lmdb:{MAPS}/transport"
-    yield "home_mailbox", "Maildir/"
-    yield "message_size_limit", str(organisation.mail.message_size_limit)
-    yield "mailbox_size_limit", "0"
-    yield "smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination"
-    # nobody on the internet speaks for CJSM: its mail comes from the relay only
-    yield "smtpd_sender_restrictions", f"check_sender_access lmdb:{MAPS}/cjsm_senders"
-    # the public side stays opportunistic: not every sender can encrypt (GOV.UK, Set up government email services)
-    yield "smtpd_tls_security_level", "may"
-    yield "smtp_tls_security_level", "may"
-    yield "smtp_tls_loglevel", "1"
-    yield "smtpd_tls_loglevel", "1"
-    yield "smtpd_tls_received_header", "yes"
-    # SMTP smuggling: https://www.postfix.org/smtp-smuggling.html
-    yield "smtpd_forbid_bare_newline", "normalize"
-    yield "smtpd_forbid_unauth_pipelining", "yes"
-    yield "disable_vrfy_command", "yes"
 
 
 relay = concern("relay", desired)

@@ -113,7 +113,7 @@ class Map:
     """A Postfix lookup table: the source text is installed beside its compiled form, both together.
 
     All maps of a host are one set: compiled in a fresh directory, tried with `postmap -q`, activated by one symlink.
-    Refer to one as `lmdb:/etc/postfix/cjsm/NAME` (postmap(1), lmdb_table(5)).
+    Refer to one as `lmdb:/etc/cjsm/maps/NAME` (postmap(1), lmdb_table(5)).
     """
 
     name: str

@@ -10,7 +10,7 @@ from cjsm_connect.desired import Desired, Key, Map, Service
 
 COLLECTOR = ("common", "firewall", "collect")  # modules of remote/, in the order in which they import each other
 COLLECT = "collect:collect"
-MAPS = "/etc/postfix/cjsm"
+MAPS = "/etc/cjsm/maps"
 
 Snapshot = dict[str, Any]
 

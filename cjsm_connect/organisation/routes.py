@@ -1,4 +1,4 @@
-"""How mail goes between hub, relay and mail servers: addresses, next hops, names. Pure; deploys and checks both read it.
+"""How mail goes between hub, relay and mail servers: addresses, next hops, names. Pure; deploys and checks read it.
 
 A next hop is written as Postfix wants it: `[host]:port`, the brackets meaning "no MX lookup" (transport(5)). The same
 text, verbatim, is the key of the TLS policy (postconf(5), smtp_tls_policy_maps).

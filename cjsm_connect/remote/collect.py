@@ -21,7 +21,7 @@ from typing import Any
 from cjsm_connect.remote import common, firewall
 
 STATE = "/var/lib/cjsm"
-MAPS = "/etc/postfix/cjsm"
+MAPS = "/etc/cjsm/maps"
 LARGEST_SHOWN = 200_000  # bytes of an old file that a plan may show
 
 

@@ -112,7 +112,7 @@ def test_the_collector_is_asked_for_what_a_service_watches_by_path_not_by_name()
         maps=(Map("transport", ()),),
         services=(Service("postfix.service", watches=("transport", "/etc/postfix/main.cf")),),
     )
-    assert questions(desired)["units"] == {"postfix.service": ["/etc/postfix/cjsm", "/etc/postfix/main.cf"]}
+    assert questions(desired)["units"] == {"postfix.service": ["/etc/cjsm/maps", "/etc/postfix/main.cf"]}
 
 
 def test_merging_adds_up_what_concerns_watch_of_one_service():

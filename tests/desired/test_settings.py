@@ -21,8 +21,8 @@ smtp      unix  -       -       y       -       -       smtp
 
 
 def test_a_setting_is_replaced_where_it_stood_and_the_rest_is_kept_word_for_word():
-    text = merged("main.cf", MAIN, [("transport_maps", "lmdb:/etc/postfix/cjsm/transport")])
-    assert text == MAIN.replace("hash:/etc/postfix/old", "lmdb:/etc/postfix/cjsm/transport")
+    text = merged("main.cf", MAIN, [("transport_maps", "lmdb:/etc/cjsm/maps/transport")])
+    assert text == MAIN.replace("hash:/etc/postfix/old", "lmdb:/etc/cjsm/maps/transport")
 
 
 def test_continuation_lines_go_with_the_setting_they_belong_to():
