@@ -6,18 +6,17 @@ made, and used as read-only lower layers of overlayfs.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from cjsm_connect.lab import mirror
-from cjsm_connect.lab.machine import CACHE, Say, locked, remove_tree, run, silent, unmount_below
+from cjsm_connect.lab.machine import CACHE, Say, digest_of, drop_old, locked, remove_tree, run, silent, unmount_below
 from cjsm_connect.lab.topology import SUITE
 
 IMAGES = CACHE / "images"
+KEPT_AT_MOST = 2  # for two clones of the project side by side
 # what a freshly installed server has before anyone configured it, and what Python and SSH need to manage it
 BASE_PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "iputils-ping", "kmod", "libpam-systemd", "netbase", "nftables",
@@ -29,6 +28,8 @@ BASE_COMMANDS = (
     "echo 'operator ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/operator && chmod 0440 /etc/sudoers.d/operator",
     "rm -f /etc/ssh/ssh_host_*  # each host gets its own",
     "rm -f /etc/apt/sources.list /etc/machine-id /var/lib/dbus/machine-id",
+    # nobody sits at a console to be asked; each path unit costs one of the machine's 128 inotify instances (inotify(7))
+    "systemctl mask --quiet systemd-ask-password-console.path systemd-ask-password-wall.path",
     "systemctl mask --quiet systemd-networkd systemd-resolved systemd-networkd-wait-online  # addresses are given",
 )
 
@@ -70,13 +71,13 @@ LAYERS = {
 
 def home(suite: str = SUITE) -> Path:
     """The folder of a suite's images and of the package mirror that belongs to them."""
-    return IMAGES / f"{suite}-{_digest(suite, BASE_PACKAGES, BASE_COMMANDS, mirror.PACKAGES)}"
+    return IMAGES / f"{suite}-{digest_of(suite, BASE_PACKAGES, BASE_COMMANDS)}"
 
 
 def folder(image: str, suite: str = SUITE) -> Path:
     """The folder of one image; a changed layer does not need a new base."""
     layer = LAYERS.get(image)
-    return home(suite) / (f"{image}-{_digest(layer.packages, layer.commands)}" if layer else image)
+    return home(suite) / (f"{image}-{digest_of(layer.packages, layer.commands)}" if layer else image)
 
 
 def lowers(image: str, suite: str = SUITE) -> list[Path]:
@@ -86,12 +87,7 @@ def lowers(image: str, suite: str = SUITE) -> list[Path]:
 
 def digest(suite: str = SUITE) -> str:
     """Names all images of a suite at once: what was saved above them belongs to these and no others."""
-    return _digest(*(str(folder(image, suite)) for image in ("base", *LAYERS)))
-
-
-def _digest(*made_from: object) -> str:
-    """Another list of ingredients makes another image: 12 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:12]
+    return digest_of(*(str(folder(image, suite)) for image in ("base", *LAYERS)))
 
 
 def ensure(say: Say = silent, suite: str = SUITE) -> None:
@@ -102,6 +98,7 @@ def ensure(say: Say = silent, suite: str = SUITE) -> None:
         _once(mirror.folder(below), partial(mirror.download, base=base, suite=suite), say)
         for name, layer in LAYERS.items():
             _once(folder(name, suite), partial(_layer, layer=layer, below=below), say)
+        drop_old(IMAGES, keep=KEPT_AT_MOST)
 
 
 def _once(target: Path, make: Callable[[Path], None], say: Say) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cjsm_connect.lab import folder, hosts, images
 from cjsm_connect.lab.entry import LABS
-from cjsm_connect.lab.machine import CACHE, remove_tree, run, write
+from cjsm_connect.lab.machine import CACHE, drop_old, remove_tree, run, write
 from cjsm_connect.lab.topology import HOSTS, Host
 from cjsm_connect.results import CjsmError
 
@@ -106,28 +106,30 @@ def keep(lab: str, label: str, digest: str) -> Path:
     _write(unfinished, {n: [target / p.relative_to(unfinished) for p in layers] for n, layers in kept.items()})
     remove_tree(target)
     unfinished.rename(target)
-    _drop_old()
+    drop_old(KEPT, keep=KEPT_AT_MOST)
     return target
 
 
-def kept(label: str, digest: str) -> Label | None:
-    """A label kept on the machine, None where there is none of this digest."""
-    folder_ = _kept(label, digest)
-    return _read(folder_) if (folder_ / "label.json").exists() else None
+def is_kept(label: str, digest: str) -> bool:
+    """Is a label kept on the machine for what it depends on now?"""
+    return (_kept(label, digest) / "label.json").exists()
 
 
-def adopt(lab: str, label: str, digest: str) -> Label:
-    """Make a kept label one of the lab's own; its layers are used where they are."""
-    found = kept(label, digest)
-    if not found:
+def kept(label: str, digest: str) -> Label:
+    """A label kept on the machine; where there is none of this digest, an error says how to come by one."""
+    if not is_kept(label, digest):
         raise CjsmError(
             f"no state '{label}' of the present sources is kept on this machine: start bare, apply, "
             f"then `cjsm lab save {label} --keep`."
         )
+    return _read(_kept(label, digest))
+
+
+def adopt(lab: str, label: str, found: Label) -> None:
+    """Make a kept label one of the lab's own; its layers are used where they are."""
     _write(_folder(lab) / label, found.layers)
     if found.certificates.exists():
         shutil.copytree(found.certificates, _folder(lab) / label / folder.CERTIFICATES, dirs_exist_ok=True)
-    return read(lab, label)
 
 
 def _folder(lab: str) -> Path:
@@ -159,12 +161,3 @@ def _drop_unused_layers(lab: str) -> None:
     for layer in (LABS / lab / "layers").glob("*/*"):
         if layer not in used:
             remove_tree(layer)
-
-
-def _drop_old() -> None:
-    """Keep the newest labels of the machine, and any that a running host lies on."""
-    mounted = Path("/proc/self/mountinfo").read_text()
-    newest = sorted(KEPT.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in newest[KEPT_AT_MOST:]:
-        if str(path) not in mounted:
-            remove_tree(path)

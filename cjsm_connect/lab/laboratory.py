@@ -57,7 +57,6 @@ class Lab:
             if self.running():
                 self.say(f"the lab '{self.name}' is already up")
             else:
-                self._clear()
                 self._start(label, digest)
             folder.prepare(self.name)
 
@@ -106,9 +105,7 @@ class Lab:
             self._must_exist()
             wanted, state = chosen(list(names)), labels.read(self.name, label)
             self._each(wanted, self._discard)
-            labels.set_current(self.name, {host.name: state.layers[host.name] for host in wanted})
-            folder.restore_certificates(self.name, state.certificates, wanted)
-            self._boot(wanted)
+            self._go_to(state, wanted)
 
     def restart(self, names: Sequence[str] = ()) -> None:
         """Reboot hosts: everything that is only in memory is lost, the kernel's packet filter included."""
@@ -124,20 +121,23 @@ class Lab:
             return labels.keep(self.name, label, digest or of_applied())
 
     def _start(self, label: str, digest: str) -> None:
+        kept = None if label == BARE else labels.kept(label, digest or of_applied())
+        self._clear()
         home = LABS / self.name
         home.mkdir(parents=True, exist_ok=True)
         # one mount of its own: a lab leaves with it, and a host's disk costs no disk access
         run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=75%", "cjsm", str(home)])
-        folder.remove_generated(self.name)
-        if label == BARE:
-            state = labels.read(self.name, BARE)
-        else:
-            state = labels.adopt(self.name, label, digest or of_applied())
-        labels.set_current(self.name, state.layers)
-        folder.restore_certificates(self.name, state.certificates, list(HOSTS.values()))
+        if kept:
+            labels.adopt(self.name, label, kept)
         network.make_switch(self.name)
         network.make_node(self.name, ADMIN)
-        self._boot(list(HOSTS.values()))
+        self._go_to(labels.read(self.name, label), list(HOSTS.values()))
+
+    def _go_to(self, state: labels.Label, wanted: list[Host]) -> None:
+        """Start stopped hosts from a label's layers, with the certificates of that time."""
+        labels.set_current(self.name, {host.name: state.layers[host.name] for host in wanted})
+        folder.restore_certificates(self.name, state.certificates, wanted)
+        self._boot(wanted)
 
     def _boot(self, wanted: list[Host]) -> None:
         """Start hosts side by side and wait until each has started everything."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -106,6 +108,20 @@ def remove_tree(folder: Path) -> None:
     """Remove a folder on which nothing is mounted any more."""
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def digest_of(*made_from: object) -> str:
+    """Another list of ingredients makes another thing: 12 hexadecimal digits for a cached folder's name."""
+    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:12]
+
+
+def drop_old(folder: Path, keep: int) -> None:
+    """Keep the newest folders of a cache, and any on which a running host lies."""
+    mounted = Path("/proc/self/mountinfo").read_text()
+    newest = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest[keep:]:
+        if str(path) not in mounted:
+            remove_tree(path)
 
 
 def write(path: Path, content: str, mode: int = 0o644) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from cjsm_connect.lab.machine import CACHE, remove_tree, run, write
+from cjsm_connect.lab.machine import CACHE, digest_of, remove_tree, run, write
 from cjsm_connect.results import CjsmError
 
 # each group is one set that can be installed together; what it depends on comes along
@@ -21,7 +21,7 @@ PACKAGES: tuple[tuple[str, ...], ...] = (
         "clamav-daemon", "clamav-milter", "clamav-freshclam", "clamdscan",
         "unattended-upgrades", "needrestart", "distro-info", "distro-info-data", "lsb-release",
         "ulogd2", "nftables", "chrony", "rsyslog", "rsyslog-gnutls", "rsyslog-openssl", "logrotate",
-        "openssl", "ca-certificates", "procps", "curl", "bind9-dnsutils", "netcat-openbsd", "tcpdump",
+        "libsasl2-modules", "openssl", "ca-certificates", "procps", "curl", "bind9-dnsutils", "netcat-openbsd", "tcpdump",
         "swaks", "libnet-ssleay-perl", "libio-socket-ssl-perl", "nginx-light", "nsd",
     ),
 )  # fmt: skip
@@ -33,7 +33,7 @@ EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!
 
 def folder(images: Path) -> Path:
     """Where the mirror of a set of images lies: debian/ and clamav/."""
-    return images / "mirror"
+    return images / f"mirror-{digest_of(PACKAGES)}"
 
 
 def archive() -> str:
