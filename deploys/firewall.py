@@ -15,10 +15,9 @@ from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.flows import Flow, HostFlows, for_host
 from cjsm_connect.organisation.services import ANYWHERE, Network
-from cjsm_connect.remote.firewall import BOOT, TABLE
+from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
 
 LOG_GROUP = 5
-LOG_FILE = "/var/log/ulog/firewall.log"
 ULOGD = "/etc/ulogd.conf"
 LOGROTATE = "/etc/logrotate.d/ulogd2"
 UNIT_SETTINGS = "/etc/systemd/system/nftables.service.d/cjsm.conf"
@@ -73,7 +72,7 @@ def ruleset(host: Host, flows: HostFlows) -> str:
 def _files(organisation: Organisation) -> Iterator[File]:
     days = organisation.policy.log_days
     rotation = template("firewall/logrotate.j2", days=days.value, source=days.source)
-    ulogd = template("firewall/ulogd.conf.j2", log_group=LOG_GROUP, log_file=LOG_FILE)
+    ulogd = template("firewall/ulogd.conf.j2", log_group=LOG_GROUP, log_file=LOG)
     yield File(ULOGD, ulogd, reason="dropped packets are recorded")
     yield File(LOGROTATE, rotation, reason="the record is kept as long as the mail log")
     yield File(UNIT_SETTINGS, template("firewall/nftables.service.j2"), reason="stopping nftables opens nothing")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
-from cjsm_connect.remote.firewall import BOOT, TABLE
+from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
 
 Arguments = Callable[[Organisation, Host], dict[str, Any] | None]
 
@@ -27,7 +27,7 @@ def logging(organisation: Organisation, host: Host) -> dict[str, Any]:
 
 def firewall(organisation: Organisation, host: Host) -> dict[str, Any]:
     """Which table is ours, where it is kept for boot, and where dropped packets are recorded."""
-    return {"table": TABLE, "boot_path": BOOT, "log_file": "/var/log/ulog/firewall.log"}
+    return {"table": TABLE, "boot_path": BOOT, "log_file": LOG}
 
 
 ARGUMENTS: dict[str, Arguments] = {

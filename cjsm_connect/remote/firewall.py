@@ -20,6 +20,7 @@ from cjsm_connect.remote import common
 
 TABLE = "inet cjsm"
 BOOT = "/etc/nftables.d/cjsm.nft"
+LOG = "/var/log/ulog/firewall.log"  # dropped packets, as ulogd2 records them
 MAIN = "/etc/nftables.conf"  # what nftables.service loads at boot
 STATE = "/var/lib/cjsm/firewall"
 UNDO = STATE + "/undo.nft"

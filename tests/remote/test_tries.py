@@ -417,7 +417,7 @@ def test_one_broken_and_one_endless_try_do_not_touch_the_others() -> None:
 
 
 def test_the_program_runs_alone_and_ends_in_time_with_a_try_that_hangs() -> None:
-    modules = ["common", "messages", "handshake", "smtp", "smuggling", "delivery", "tries"]
+    modules = ["common", "firewall", "messages", "handshake", "smtp", "smuggling", "delivery", "tries"]
 
     def silent(connection: socket.socket) -> None:
         connection.recv(1)
