@@ -17,6 +17,7 @@ def activate(arguments: dict[str, Any]) -> dict[str, Any]:
     back to the generation before.
     """
     done: list[str] = []
+    before = collect.units({service["unit"]: [] for service in arguments["services"]})
     try:
         for wall in arguments["firewalls"]:
             if firewall.settled(wall):
@@ -26,7 +27,7 @@ def activate(arguments: dict[str, Any]) -> dict[str, Any]:
         settle_all(arguments["services"], done)
         health.all_well(arguments["health"])
     except common.Failed as error:
-        return go_back(arguments, done, str(error))
+        return go_back(arguments, before, done, str(error))
     return {"done": done}
 
 
@@ -107,16 +108,25 @@ def note(service: dict[str, Any]) -> None:
     os.rename(path + ".new", path)
 
 
-def go_back(arguments: dict[str, Any], done: list[str], why: str) -> dict[str, Any]:
-    """Restore the generation before and the services on it; what cannot be restored is said too."""
+def go_back(arguments: dict[str, Any], before: dict[str, Any], done: list[str], why: str) -> dict[str, Any]:
+    """Restore the generation before and the services as they were; what cannot be restored is said too."""
     restored: list[str] = []
     problems: list[str] = []
     for wall in arguments["firewalls"]:
         firewall.undo(wall)
     if arguments["installed"]:
         restored = generation.restore(generation.newest())
-        for service in arguments["services"]:
-            code, _, err = common.attempt(["systemctl", "try-reload-or-restart", service["unit"]], seconds=180)
-            if code:
-                problems.append(f"{service['unit']}: {err.strip()[-200:]}")
+        common.attempt(["systemctl", "daemon-reload"], seconds=60)
+        for service in reversed(arguments["services"]):
+            problems += as_before(service["unit"], before[service["unit"]])
     return {"failed": why, "done": done, "restored": restored, "problems": problems}
+
+
+def as_before(unit: str, state: dict[str, Any]) -> list[str]:
+    """Give a unit the state it had: one that ran takes up the restored files, one that did not is stopped."""
+    ran = state["active"] in ("active", "reloading")
+    wanted = [["try-reload-or-restart" if ran else "stop", unit]]
+    if state["enabled"] in ("disabled", ""):
+        wanted.append(["disable", unit])
+    told = [common.attempt(["systemctl", *argv], seconds=180) for argv in wanted]
+    return [f"{unit}: {err.strip()[-200:]}" for code, _, err in told if code]

@@ -29,8 +29,10 @@ def install(arguments: dict[str, Any]) -> dict[str, Any]:
     stages: dict[str, str] = {}
     try:
         staged = [(file, stage(file, stages)) for file in arguments["files"]]
-        table_set = stage_maps(arguments["maps"], arguments["map_set"])
-        validate.everything([(file["path"], path) for file, path in staged])
+        pairs = [(file["path"], path) for file, path in staged]
+        with validate.postfix_folder(pairs) as configuration:
+            validate.everything(pairs, configuration)
+            table_set = stage_maps(arguments["maps"], arguments["map_set"], configuration)
         made = [keys.settle(key) for key in arguments["keys"]]
         folder = generation.begin(arguments["about"])
         activate_files(folder, staged, arguments["absent"], table_set)
@@ -90,7 +92,7 @@ def mount_point(path: str) -> str:
     return path
 
 
-def stage_maps(tables: list[dict[str, Any]], name: str) -> str:
+def stage_maps(tables: list[dict[str, Any]], name: str, configuration: str) -> str:
     """Compile a whole set of lookup tables into a new directory and try each; returns the directory, "" for none."""
     if not tables:
         return ""
@@ -103,18 +105,18 @@ def stage_maps(tables: list[dict[str, Any]], name: str) -> str:
     fresh = tempfile.mkdtemp(dir=top)
     os.chmod(fresh, 0o755)
     for table in tables:
-        validate.table(compile_table(fresh, table), table)
+        validate.table(compile_table(fresh, table, configuration), table, configuration)
     os.rename(fresh, final)
     return final
 
 
-def compile_table(folder: str, table: dict[str, Any]) -> str:
+def compile_table(folder: str, table: dict[str, Any], configuration: str) -> str:
     """Write one table's source and compile it (postmap(1)); returns the source's path."""
     path = f"{folder}/{table['name']}"
     text = "".join(f"{key} {value}\n" for key, value in table["rows"])
     common.write_private(path, text, 0o644)
     if table["kind"] == "lmdb":
-        common.run(["postmap", f"lmdb:{path}"])
+        common.run(["postmap", "-c", configuration, f"lmdb:{path}"])
     return path
 
 

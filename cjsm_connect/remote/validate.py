@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 from cjsm_connect.remote import common
@@ -21,8 +23,8 @@ COMMANDS = [
 POSTFIX = ("/etc/postfix/main.cf", "/etc/postfix/master.cf")
 
 
-def everything(staged: list[tuple[str, str]]) -> None:
-    """Validate (path, staged path) pairs.
+def everything(staged: list[tuple[str, str]], folder: str) -> None:
+    """Validate (path, staged path) pairs; `folder` is Postfix's staged configuration (see postfix_folder).
 
     Raises:
         Failed: with the path and what its own program said of it.
@@ -30,7 +32,7 @@ def everything(staged: list[tuple[str, str]]) -> None:
     for path, copy in staged:
         one(path, copy)
     if any(path in POSTFIX for path, _ in staged):
-        postfix([(path, copy) for path, copy in staged if os.path.dirname(path) == "/etc/postfix"])
+        postfix(folder)
 
 
 def one(path: str, copy: str) -> None:
@@ -43,45 +45,48 @@ def one(path: str, copy: str) -> None:
             return
 
 
-def postfix(staged: list[tuple[str, str]]) -> None:
-    """Read main.cf and master.cf together as Postfix will: no warning from postconf -n and -M, and postfix check.
+@contextlib.contextmanager
+def postfix_folder(staged: list[tuple[str, str]]) -> Iterator[str]:
+    """A private configuration directory for Postfix's programs: the staged files over what is installed.
 
-    `postfix check` alone misses misspelled parameters, so postconf's warnings count as errors.
+    A new host has no main.cf yet, and without one not even postmap runs.
     """
     folder = tempfile.mkdtemp(prefix="cjsm-postfix-")
     try:
         os.chmod(folder, 0o755)  # postfix check refuses a directory that its own users cannot read
-        for name in ("main.cf", "master.cf", "dynamicmaps.cf"):
-            if os.path.exists("/etc/postfix/" + name):
-                shutil.copy2("/etc/postfix/" + name, folder)
-        for path, copy in staged:
-            shutil.copy2(copy, os.path.join(folder, os.path.basename(path)))
+        installed = [
+            ("/etc/postfix/" + name, "/etc/postfix/" + name) for name in ("main.cf", "master.cf", "dynamicmaps.cf")
+        ]
+        for path, copy in [*installed, *staged]:
+            if os.path.dirname(path) == "/etc/postfix" and os.path.exists(copy):
+                shutil.copy2(copy, os.path.join(folder, os.path.basename(path)))
         if os.path.isdir("/etc/postfix/dynamicmaps.cf.d"):
             os.symlink("/etc/postfix/dynamicmaps.cf.d", folder + "/dynamicmaps.cf.d")
-        for argv in (
-            ["postconf", "-c", folder, "-n"],
-            ["postconf", "-c", folder, "-M"],
-            ["postfix", "-c", folder, "check"],
-        ):
-            code, _, err = common.attempt(argv)
-            said = [line for line in err.splitlines() if folder not in line or "warning" not in line]
-            if code or "warning" in " ".join(said):
-                raise common.Failed(
-                    f"Postfix's configuration is not valid, {' '.join(argv[:1])} says: {err.strip()[-600:]}"
-                )
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def table(path: str, wanted: dict[str, Any]) -> None:
+def postfix(folder: str) -> None:
+    """Read main.cf and master.cf together as Postfix will: no warning from postconf -n and -M, and postfix check.
+
+    `postfix check` alone misses misspelled parameters, so postconf's warnings count as errors.
+    """
+    for program, *flags in (("postconf", "-n"), ("postconf", "-M"), ("postfix", "check")):
+        code, _, err = common.attempt([program, "-c", folder, *flags])
+        if code or "warning" in err:
+            raise common.Failed(f"Postfix's configuration is not valid, {program} says: {err.strip()[-600:]}")
+
+
+def table(path: str, wanted: dict[str, Any], folder: str) -> None:
     """Open a lookup table and ask it for a key it has and one it has not (postmap(1) -q)."""
     name = f"{wanted['kind']}:{path}"
     absent = "absent.invalid" if wanted["kind"] == "lmdb" else "192.0.2.255"
-    code, out, err = common.attempt(["postmap", "-q", absent, name])
-    if code != 1 and wanted["kind"] == "lmdb" or err.strip():
+    code, out, err = common.attempt(["postmap", "-c", folder, "-q", absent, name])
+    if (code != 1 and wanted["kind"] == "lmdb") or err.strip():
         raise common.Failed(f"the map {wanted['name']} cannot be used, postmap says: {(err or out).strip()}")
     if wanted["kind"] == "lmdb" and wanted["rows"]:
         key, value = wanted["rows"][0]
-        _, out, err = common.attempt(["postmap", "-q", key, name])
+        _, out, err = common.attempt(["postmap", "-c", folder, "-q", key, name])
         if out.strip() != str(value).strip():
             raise common.Failed(f"the map {wanted['name']} answers {out.strip()!r} for {key}, expected {value!r}")
