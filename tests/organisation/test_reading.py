@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from cjsm_connect.organisation import OrganisationError, load, read, secret
 from cjsm_connect.results import CjsmError
+from tests.made_up import ROOT
 
 from .mistaken import EXAMPLE
 
@@ -97,6 +101,26 @@ def test_a_secret_comes_from_the_environment_or_a_file(folder: Path) -> None:
     (folder / "password").write_text("correct horse\n")
     assert secret("env:HUB", folder, {"HUB": "battery"}) == "battery"
     assert secret("file:password", folder, {}) == "correct horse"
+
+
+def test_reading_loads_nothing_heavy() -> None:
+    """It is on the way of every `apply` that has nothing to do."""
+    heavy = ("cryptography", "email_validator", "gevent", "jinja2", "paramiko", "pyinfra", "pytest", "rich")
+    program = (
+        "import sys, pathlib; from cjsm_connect.organisation import load; load(pathlib.Path(sys.argv[1]));"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    argv = [sys.executable, "-c", program, str(EXAMPLE)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_list_of_twelve_thousand_domains_is_read_in_a_moment(folder: Path) -> None:
+    names = [f"d{number}.example.org" for number in range(12_000)]
+    (folder / "domains.txt").write_text("\n".join(["example.org", *names]))
+    started = time.process_time()
+    assert len(load(folder).domains.names) == 12_001
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("reference", ["env:HUB", "file:password"])

@@ -42,8 +42,9 @@ def recipients_are_ours(known: Known) -> Iterator[Problem]:
     """A recipient outside the own domains would make the relay one for others."""
     if known.recipients is None or known.domains is None or not known.whole("domains"):
         return
+    own = set(known.domains.names)
     for address in known.recipients.addresses:
-        if address.rpartition("@")[2] not in known.domains.names:
+        if address.rpartition("@")[2] not in own:
             key = "recipients.file" if known.recipients.file else "recipients.addresses"
             yield known.problem(key, address, "addresses in the organisation's own domains")
 
