@@ -30,11 +30,11 @@ def root(lab: str, host: Host) -> Path:
 
 
 def boot(lab: str, host: Host, layers: list[Path]) -> None:
-    """Mount the host over `layers` (above its image), give it its identity and a new network, and start it."""
+    """Mount the host over `layers`, give it its identity and a new network, and start it."""
     folder = home(lab, host)
     for name in ("upper", "work", "root"):
         (folder / name).mkdir(mode=0o755, parents=True, exist_ok=True)
-    images.overlay(folder / "root", [*layers, *images.lowers(host.image)], folder / "upper", folder / "work")
+    images.overlay(folder / "root", layers, folder / "upper", folder / "work")
     identity.give(folder / "root", lab, host)
     network.make_node(lab, host)
     with (folder / "console.log").open("ab") as console:

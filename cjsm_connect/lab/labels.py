@@ -1,26 +1,20 @@
-"""Saved states of a lab. A label is, for each host, a stack of frozen upper layers, and the certificates of then.
-
-Labels live in the lab's own folder; one may be kept on the machine under a digest of what it depends on, so that a
-later lab starts from it.
-"""
+"""Saved states of a lab. A label is, for each host, the stack of read-only layers to start from, images included, and
+the certificates of that time: what was saved above one image is never started above another."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from cjsm_connect.lab import folder, hosts, images
 from cjsm_connect.lab.entry import LABS
-from cjsm_connect.lab.machine import CACHE, drop_old, remove_tree, run, write
+from cjsm_connect.lab.machine import remove_tree, write
 from cjsm_connect.lab.topology import HOSTS, Host
 from cjsm_connect.results import CjsmError
 
-BARE = "bare"  # the state before anything happened: no layer at all
-KEPT = CACHE / "labels"
-KEPT_AT_MOST = 3
+BARE = "bare"  # the state before anything happened: the images alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +27,30 @@ class Label:
 
 def saved(lab: str) -> list[str]:
     """The labels of a lab, by name."""
-    return [BARE, *sorted(path.parent.name for path in _folder(lab).glob("*/label.json"))]
+    return sorted(path.parent.name for path in home(lab).glob("*/label.json"))
 
 
 def read(lab: str, label: str) -> Label:
     """A label of the lab; an unknown one is an error that names those there are."""
-    if label == BARE:
-        return Label({name: [] for name in HOSTS}, _folder(lab) / BARE / folder.CERTIFICATES)
     if label not in saved(lab):
         raise CjsmError(
             f"the lab '{lab}' has no state '{label}'; it has {', '.join(saved(lab))}. "
             f"`cjsm lab save {label} --lab {lab}` saves the present one."
         )
-    return _read(_folder(lab) / label)
+    return load(home(lab) / label)
+
+
+def save_bare(lab: str) -> None:
+    """Record the images of now as the state before anything happened."""
+    store(home(lab) / BARE, {host.name: images.lowers(host.image) for host in HOSTS.values()})
 
 
 def save(lab: str, label: str) -> None:
     """Record the layers that the hosts were last started from as a label, with the certificates of now."""
-    target = _folder(lab) / checked_label(label)
+    target = home(lab) / checked_label(label)
     remove_tree(target)
     folder.save_certificates(lab, target / folder.CERTIFICATES)
-    _write(target, current(lab))
+    store(target, current(lab))
     _drop_unused_layers(lab)
 
 
@@ -62,7 +59,7 @@ def checked_label(label: str) -> str:
     if label == BARE or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,39}", label):
         raise CjsmError(
             f"'{label}' cannot be saved: expected at most 40 lower-case letters, digits, dots and dashes, and not "
-            f"'{BARE}', which is the state without any layer."
+            f"'{BARE}', which is the state of the images."
         )
     return label
 
@@ -90,63 +87,20 @@ def freeze(lab: str, host: Host) -> list[Path]:
     return [layer, *current(lab)[host.name]]
 
 
-def keep(lab: str, label: str, digest: str) -> Path:
-    """Copy a label to the machine's cache under a digest of what it depends on; older ones make room."""
-    target = _kept(label, digest)
-    unfinished = target.with_name(f"{target.name}.unfinished")
-    remove_tree(unfinished)
-    source = read(lab, label)
-    kept = {name: [unfinished / name / str(i) for i in range(len(source.layers[name]))] for name in HOSTS}
-    for name, layers in source.layers.items():
-        (unfinished / name).mkdir(parents=True, exist_ok=True)
-        for layer, copy in zip(layers, kept[name], strict=True):
-            run(["cp", "--archive", str(layer), str(copy)])  # keeps overlayfs' attributes and whiteouts
-    if source.certificates.exists():
-        shutil.copytree(source.certificates, unfinished / folder.CERTIFICATES)
-    _write(unfinished, {n: [target / p.relative_to(unfinished) for p in layers] for n, layers in kept.items()})
-    remove_tree(target)
-    unfinished.rename(target)
-    drop_old(KEPT, keep=KEPT_AT_MOST)
-    return target
-
-
-def is_kept(label: str, digest: str) -> bool:
-    """Is a label kept on the machine for what it depends on now?"""
-    return (_kept(label, digest) / "label.json").exists()
-
-
-def kept(label: str, digest: str) -> Label:
-    """A label kept on the machine; where there is none of this digest, an error says how to come by one."""
-    if not is_kept(label, digest):
-        raise CjsmError(
-            f"no state '{label}' of the present sources is kept on this machine: start bare, apply, "
-            f"then `cjsm lab save {label} --keep`."
-        )
-    return _read(_kept(label, digest))
-
-
-def adopt(lab: str, label: str, found: Label) -> None:
-    """Make a kept label one of the lab's own; its layers are used where they are."""
-    _write(_folder(lab) / label, found.layers)
-    if found.certificates.exists():
-        shutil.copytree(found.certificates, _folder(lab) / label / folder.CERTIFICATES, dirs_exist_ok=True)
-
-
-def _folder(lab: str) -> Path:
+def home(lab: str) -> Path:
+    """The folder of a lab's labels."""
     return LABS / lab / "labels"
 
 
-def _kept(label: str, digest: str) -> Path:
-    return KEPT / f"{checked_label(label)}-{images.digest()}-{digest}"
-
-
-def _read(path: Path) -> Label:
+def load(path: Path) -> Label:
+    """Read a label's folder."""
     rows = json.loads((path / "label.json").read_text())
     layers = {name: [Path(layer) for layer in rows[name]] for name in HOSTS}
     return Label(layers, path / folder.CERTIFICATES)
 
 
-def _write(path: Path, layers: dict[str, list[Path]]) -> None:
+def store(path: Path, layers: dict[str, list[Path]]) -> None:
+    """Write a label's folder, except its certificates."""
     write(path / "label.json", _plain(layers))
 
 

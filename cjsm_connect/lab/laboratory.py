@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cjsm_connect.lab import entry, folder, hosts, images, labels, machine, network, updates
+from cjsm_connect.lab import entry, folder, hosts, images, kept, labels, machine, network, updates
 from cjsm_connect.lab.digest import of_applied
 from cjsm_connect.lab.entry import LABS
 from cjsm_connect.lab.hub import Hub
@@ -115,20 +115,20 @@ class Lab:
             self._each(wanted, self._power_off)
             self._boot(wanted)
 
-    def keep(self, label: str, digest: str = "") -> Path:
+    def keep(self, label: str = HEALTHY, digest: str = "") -> Path:
         """Keep a saved label on this machine, so that a later `up` can start from it."""
-        with locked(labels.KEPT.with_suffix(".lock")):
-            return labels.keep(self.name, label, digest or of_applied())
+        return kept.keep(self.name, label, digest or of_applied())
 
     def _start(self, label: str, digest: str) -> None:
-        kept = None if label == BARE else labels.kept(label, digest or of_applied())
+        found = None if label == BARE else kept.find(label, digest or of_applied())
         self._clear()
         home = LABS / self.name
         home.mkdir(parents=True, exist_ok=True)
         # one mount of its own: a lab leaves with it, and a host's disk costs no disk access
         run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=75%", "cjsm", str(home)])
-        if kept:
-            labels.adopt(self.name, label, kept)
+        labels.save_bare(self.name)
+        if found:
+            kept.adopt(self.name, label, found)
         network.make_switch(self.name)
         network.make_node(self.name, ADMIN)
         self._go_to(labels.read(self.name, label), list(HOSTS.values()))

@@ -21,8 +21,8 @@ PACKAGES: tuple[tuple[str, ...], ...] = (
         "clamav-daemon", "clamav-milter", "clamav-freshclam", "clamdscan",
         "unattended-upgrades", "needrestart", "distro-info", "distro-info-data", "lsb-release",
         "ulogd2", "nftables", "chrony", "rsyslog", "rsyslog-gnutls", "rsyslog-openssl", "logrotate",
-        "libsasl2-modules", "openssl", "ca-certificates", "procps", "curl", "bind9-dnsutils", "netcat-openbsd", "tcpdump",
-        "swaks", "libnet-ssleay-perl", "libio-socket-ssl-perl", "nginx-light", "nsd",
+        "libsasl2-modules", "openssl", "ca-certificates", "procps", "curl", "bind9-dnsutils",
+        "netcat-openbsd", "tcpdump", "swaks", "libnet-ssleay-perl", "libio-socket-ssl-perl", "nginx-light", "nsd",
     ),
 )  # fmt: skip
 KEYS = CACHE / "archive-key"
