@@ -54,9 +54,9 @@ class Opening:
         return (
             self.protocol == flow.protocol
             and self.ports <= set(flow.ports)
-            and _inside(self.sources, flow.sources)
-            and _inside(self.destinations, flow.destinations)
-            and _inside(flow.excluding, self.excluding)
+            and inside(self.sources, flow.sources)
+            and inside(self.destinations, flow.destinations)
+            and inside(flow.excluding, self.excluding)
         )
 
     def covers(self, flow: Flow) -> bool:
@@ -65,9 +65,9 @@ class Opening:
             not self.inside_a_connection
             and self.protocol == flow.protocol
             and set(flow.ports) <= self.ports
-            and _inside(flow.sources, self.sources)
-            and _inside(flow.destinations, self.destinations)
-            and _inside(self.excluding, flow.excluding)
+            and inside(flow.sources, self.sources)
+            and inside(flow.destinations, self.destinations)
+            and inside(self.excluding, flow.excluding)
         )
 
 
@@ -76,7 +76,7 @@ def reversed_flow(flow: Flow) -> Flow:
     return Flow(flow.name, flow.destinations, flow.sources, flow.protocol, flow.ports, flow.reason)
 
 
-def _inside(inner: Iterable[Network], outer: Iterable[Network]) -> bool:
+def inside(inner: Iterable[Network], outer: Iterable[Network]) -> bool:
     wide = tuple(outer)
     return all(any(one.version == other.version and one.subnet_of(other) for other in wide) for one in inner)  # type: ignore[arg-type]
 
@@ -96,8 +96,8 @@ def is_basic(rule: Rule) -> bool:
 def opening(rule: Rule) -> Opening | None:
     """What a rule lets through; None when it says something that is not understood here."""
     match = dict(rule["match"])
-    inside = match.pop(INSIDE_A_CONNECTION, None) == ["ack"]
-    ports = [(key, match.pop(key)) for key in list(match) if key.endswith(" sport" if inside else " dport")]
+    answering = match.pop(INSIDE_A_CONNECTION, None) == ["ack"]
+    ports = [(key, match.pop(key)) for key in list(match) if key.endswith(" sport" if answering else " dport")]
     ends = [_end(match, "saddr"), _end(match, "daddr")]
     if rule["verdict"] != "accept" or len(ports) != 1 or None in ends or match.keys() - KNOWN:
         return None
@@ -108,7 +108,7 @@ def opening(rule: Rule) -> Opening | None:
         ports[0][0].split()[0],
         _numbers(ports[0][1]),
         (*without_sources, *without_destinations),
-        inside,
+        answering,
     )
 
 
