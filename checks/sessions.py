@@ -1,0 +1,116 @@
+"""How checks read the outcomes of live SMTP tries (cjsm_connect/remote/smtp.py says what is in them). Pure.
+
+A refusal counts only when the other side really said it, and only beside a session that was accepted: a relay that is
+down refuses everybody, and proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cjsm_connect.probes.seen import Seen
+from cjsm_connect.results.judge import NotTested
+
+Outcome = Mapping[str, Any]
+
+
+def answers(outcome: Outcome, command: str) -> list[int]:
+    """The codes of all replies to a command, such as "RCPT"."""
+    return [reply["code"] for reply in outcome["replies"] if reply["command"].split(" ")[0] == command]
+
+
+def accepted(outcome: Outcome, command: str = "RCPT") -> bool:
+    """Was the command sent, and each time answered with 2yz?"""
+    codes = answers(outcome, command)
+    return bool(codes) and all(200 <= code < 300 for code in codes)
+
+
+def refused(outcome: Outcome, command: str = "RCPT") -> bool:
+    """Was the command sent, and each time answered with 5yz? 4yz is no refusal: the sender comes again."""
+    codes = answers(outcome, command)
+    return bool(codes) and all(500 <= code < 600 for code in codes)
+
+
+def turned_away(outcome: Outcome) -> bool:
+    """Did the other side end it: by a TLS alert, 5yz, hanging up, or 421 4.7.x, Postfix's word for a certificate?"""
+    if (outcome.get("tls") or {}).get("error"):
+        return True
+    last = _spoken(outcome)[-1:]
+    return any(reply["code"] == 0 or reply["code"] >= 500 or _security(reply) for reply in last)
+
+
+def _security(reply: Mapping[str, Any]) -> bool:
+    """421 with an enhanced code of X.7.X, security and policy (RFC 3463): not a busy server."""
+    return bool(reply["code"] == 421 and reply["text"].startswith("4.7."))
+
+
+def _spoken(outcome: Outcome) -> list[Mapping[str, Any]]:
+    return [reply for reply in outcome["replies"] if reply["command"] != "QUIT"]
+
+
+def told(outcome: Outcome) -> str:
+    """What the other side said last, for people."""
+    error = (outcome.get("tls") or {}).get("error")
+    if error:
+        return f"TLS: {error}"
+    spoken = _spoken(outcome)
+    if not spoken:
+        return f"connection {outcome.get('connection', 'unknown')}"
+    return "{command}: {code} {text}".format(**spoken[-1])
+
+
+def each(seen: Seen, identifiers: Iterable[str]) -> Iterator[Outcome]:
+    """The outcomes in turn. One that could not tell is raised last, so that it hides no failure."""
+    silent = None
+    for identifier in identifiers:
+        try:
+            yield seen.tried(identifier)
+        except NotTested as why:
+            silent = why
+    if silent is not None:
+        raise silent
+
+
+def control(seen: Seen, identifier: str, command: str = "RCPT") -> Outcome:
+    """The outcome of a session that should be accepted, and was.
+
+    Raises:
+        NotTested: it was not, so that nothing beside it proves anything; another check says so of the session itself.
+    """
+    outcome = seen.tried(identifier)
+    if not accepted(outcome, command):
+        raise NotTested(f"the session that should be accepted was not ({told(outcome)}), so this proves nothing")
+    return outcome
+
+
+def refusal(seen: Seen, identifier: str, *, beside: str) -> Outcome:
+    """The outcome of a try that should be refused, beside a session that was accepted."""
+    control(seen, beside)
+    return seen.tried(identifier)
+
+
+def outside_is_online(seen: Seen) -> None:
+    """What `outside` cannot reach proves something only if it can reach what is public.
+
+    Raises:
+        NotTested: it cannot, or there is nothing public to try.
+    """
+    public = [host.name for host in seen.organisation.hosts if host.internet_mail]
+    if not public:
+        raise NotTested("no host with internet_mail: nothing public by which to tell a closed port from a lost network")
+    if seen.tried(f"public.own:{public[0]}")["reachable"] is not True:
+        raise NotTested(f"outside does not reach port 25 of {public[0]} either, so a closed port proves nothing")
+
+
+def identity(outcome: Outcome, pinned: str | None = None) -> tuple[bool, str]:
+    """Did the server prove who it is: by its pinned key, else by chain and name? With what was seen, for people."""
+    tls = outcome.get("tls")
+    if not tls:
+        return False, told(outcome)
+    if pinned:
+        return tls["peer_key_sha256"] == pinned, f"public key {tls['peer_key_sha256'] or 'unknown'}"
+    words = {True: "yes", False: "no", None: "not known"}
+    seen = f"chain verified: {words[tls['chain_verified']]}, name matches: {words[tls['name_matches']]}"
+    proved = tls["chain_verified"] is True and tls["name_matches"] is True
+    return proved, f"{seen}, {tls['error']}" if tls["error"] else seen

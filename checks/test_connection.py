@@ -1,0 +1,220 @@
+"""connection: relay and hub know and accept each other, and a message arrives each way."""
+
+from __future__ import annotations
+
+from checks.framework import check
+from checks.sessions import accepted, answers, control, each, identity, told, turned_away
+from cjsm_connect.probes.seen import Seen
+from cjsm_connect.probes.tries import domains
+from cjsm_connect.results.judge import Verdict
+
+MODERN = ("TLSv1.2", "TLSv1.3")
+
+
+def handshakes(seen: Seen) -> list[str]:
+    """The tries with each address of the hub."""
+    return [f"hub.handshake:{seen.host.name}:{address}" for address in seen.organisation.hub.addresses]
+
+
+@check(
+    "connection.hub-identity",
+    requirement="connection.hub-identity",
+    role="relay",
+    vantage="relay",
+    impact="hub-handshake",
+    title="The hub proves its identity to the relay",
+    remedy="compare hub.match and hub.ca_file in organisation.toml with what the engineer gave; mail waits",
+)
+def test_hub_identity(seen: Seen, verdict: Verdict) -> None:
+    for outcome in each(seen, handshakes(seen)):
+        proved, observed = identity(outcome)
+        verdict(
+            proved, expected=f"chain to the operator's CA, name {seen.organisation.hub.match[0]}", observed=observed
+        )
+
+
+@check(
+    "connection.hub-modern-tls",
+    requirement="connection.modern-tls",
+    role="relay",
+    vantage="relay",
+    impact="hub-handshake",
+    title="Relay and hub agree on TLS 1.2 or newer",
+    remedy="tell the engineer which version the hub chose; the relay offers nothing older",
+)
+def test_hub_modern_tls(seen: Seen, verdict: Verdict) -> None:
+    for outcome in each(seen, handshakes(seen)):
+        tls = outcome["tls"] or {"version": None, "cipher": None}
+        verdict(tls["version"] in MODERN, expected=" or ".join(MODERN), observed=f"{tls['version']} {tls['cipher']}")
+
+
+@check(
+    "connection.hub-greets-us",
+    requirement="connection.hub-accepts-certificate",
+    role="relay",
+    vantage="relay",
+    impact="hub-handshake",
+    title="The hub goes on after the relay has shown its certificate",
+    remedy="ask the engineer whether the certificate and the address of the relay are entered at the hub",
+)
+def test_hub_greets_us(seen: Seen, verdict: Verdict) -> None:
+    for outcome in each(seen, handshakes(seen)):
+        greeted = answers(outcome, "EHLO") == ([250] if seen.organisation.hub.mode == "implicit" else [250, 250])
+        verdict(greeted, expected="250 to EHLO inside TLS", observed=told(outcome))
+
+
+@check(
+    "connection.hub-takes-our-size",
+    requirement="connection.message-size",
+    role="relay",
+    vantage="relay",
+    impact="hub-handshake",
+    title="The hub takes messages of the size that the relay takes",
+    remedy="set mail.message_size_limit to what the hub announces, then cjsm apply --only relay,antivirus",
+)
+def test_hub_takes_our_size(seen: Seen, verdict: Verdict) -> None:
+    ours = seen.organisation.mail.message_size_limit
+    for outcome in each(seen, handshakes(seen)):
+        size = outcome.get("announces_size")
+        observed = "no SIZE announced" if size is None else f"SIZE {size}"
+        verdict(not size or size >= ours, expected=f"SIZE of at least {ours}", observed=observed, warn=True)
+
+
+@check(
+    "connection.hub-asks-certificate",
+    requirement="connection.hub-asks-certificate",
+    role="relay",
+    vantage="relay",
+    impact="hub-handshake",
+    title="The hub refuses a client without a certificate",
+    remedy="tell the engineer: whoever reaches the hub could speak to it without a certificate",
+)
+def test_hub_asks_certificate(seen: Seen, verdict: Verdict) -> None:
+    for identifier in handshakes(seen):
+        control(seen, identifier, "EHLO")
+        anonymous = seen.tried(identifier.replace("hub.handshake", "hub.no-certificate"))
+        verdict(turned_away(anonymous), expected="a refusal", observed=told(anonymous), warn=True)
+
+
+@check(
+    "connection.relay-identity",
+    requirement="connection.relay-identity",
+    role="relay",
+    vantage="hub",
+    impact="local-active",
+    title="The relay proves its identity to the hub",
+    remedy="cjsm apply --only tls; then compare the certificate that came back with the relay's name",
+)
+def test_relay_identity(seen: Seen, verdict: Verdict) -> None:
+    proved, observed = identity(seen.tried(f"relay.hub:{seen.host.name}"))
+    verdict(proved, expected=f"chain to the operator's CA, name {seen.host.fqdn}", observed=observed)
+
+
+@check(
+    "connection.hub-can-deliver",
+    requirement="connection.hub-can-deliver",
+    role="relay",
+    vantage="hub",
+    impact="local-active",
+    title="The relay accepts a known recipient from the hub",
+    remedy="cjsm apply --only relay; then `cjsm trace` the recipient",
+)
+def test_hub_can_deliver(seen: Seen, verdict: Verdict) -> None:
+    outcome = seen.tried(f"relay.hub:{seen.host.name}")
+    verdict(accepted(outcome), expected="250 to RCPT TO", observed=told(outcome))
+
+
+@check(
+    "connection.relay-takes-declared-size",
+    requirement="connection.message-size",
+    role="relay",
+    vantage="hub",
+    impact="local-active",
+    title="The relay announces the declared message size",
+    remedy="cjsm apply --only relay",
+)
+def test_relay_takes_declared_size(seen: Seen, verdict: Verdict) -> None:
+    declared = seen.organisation.mail.message_size_limit
+    size = control(seen, f"relay.hub:{seen.host.name}")["announces_size"]
+    verdict(size == declared, expected=f"SIZE {declared}", observed=f"SIZE {size}")
+
+
+@check(
+    "connection.every-domain",
+    requirement="connection.every-domain",
+    role="relay",
+    vantage="hub",
+    impact="local-active",
+    title="The relay accepts postmaster in each of the organisation's domains",
+    remedy="cjsm apply --only domains; then give the mail server a postmaster for the domain (RFC 5321 4.5.1)",
+)
+def test_every_domain(seen: Seen, verdict: Verdict) -> None:
+    asked = domains.asked(seen.organisation)
+    for outcome in each(seen, [f"domains.{domain}:{seen.host.name}" for domain in asked]):
+        verdict(accepted(outcome), expected=f"250 to RCPT TO in {len(asked)} domains", observed=told(outcome))
+
+
+@check(
+    "connection.message-out",
+    requirement="connection.mail-both-ways",
+    role="estate",
+    vantage="hub",
+    impact="hub-mail",
+    title="A message to another member arrives there, unharmed, from the suffixed sender",
+    remedy="cjsm trace the message: mail log of the mail server, then of the relay, then ask the engineer",
+)
+def test_message_out(seen: Seen, verdict: Verdict) -> None:
+    arrives(seen, verdict, "outbound")
+    sender = seen.tried("message.outbound-arrived")["headers"]["From"]
+    verdict(
+        ".cjsm.net" in sender, expected="a sender below cjsm.net, so that the answer is secure too", observed=sender
+    )
+
+
+@check(
+    "connection.message-in",
+    requirement="connection.mail-both-ways",
+    role="estate",
+    vantage="mail",
+    impact="hub-mail",
+    title="A message from another member arrives in the mailbox, unharmed",
+    remedy="cjsm trace the message: ask the engineer, then the mail log of the relay, then of the mail server",
+)
+def test_message_in(seen: Seen, verdict: Verdict) -> None:
+    arrives(seen, verdict, "inbound")
+
+
+def arrives(seen: Seen, verdict: Verdict, way: str) -> None:
+    """A message was taken, found at the other end, and is what was sent; a footer below it is documented, not harm."""
+    tests = seen.organisation.tests
+    if not (tests.internal and tests.external and seen.organisation.mail_servers):
+        verdict.not_tested("[tests] internal and external must name two mailboxes, and a mail server must be managed")
+    sent, arrived = seen.tried(f"message.{way}-sent"), seen.tried(f"message.{way}-arrived")
+    verdict(sent["exit_code"] == 0, expected="taken by sendmail", observed=sent["errors"] or "taken")
+    verdict(arrived["found"], expected="arrived", observed="; ".join(sent["log"][-1:]) or "not found in the mailbox")
+    for part in ("text_sha256", "attachment_sha256"):
+        same = arrived[part] == sent[part]
+        footer = f"; added below: {arrived['extra']}" if arrived["extra"] else ""
+        verdict(
+            same, expected="the same text and attachment", observed=f"{part} {'same' if same else 'changed'}{footer}"
+        )
+
+
+@check(
+    "connection.message-out-relayed",
+    requirement="connection.mail-both-ways",
+    role="relay",
+    vantage="relay",
+    impact="hub-mail",
+    title="The relay hands a message to the hub, and to nobody else",
+    remedy="postqueue -p on the relay says why it waits; cjsm check --only tls,relay",
+)
+def test_message_out_relayed(seen: Seen, verdict: Verdict) -> None:
+    hub = seen.organisation.hub
+    lines = seen.tried(f"message.outbound-relayed:{seen.host.name}")["log"]
+    fates = [line for line in lines if " status=" in line]
+    expected = f"status=sent, relay={hub.host}"
+    to_hub = [
+        line for line in fates if "status=sent" in line and any(f"[{at}]:{hub.port}" in line for at in hub.addresses)
+    ]
+    verdict(bool(fates) and fates == to_hub, expected=expected, observed=(fates or lines or ["no line in the log"])[-1])

@@ -1,0 +1,126 @@
+"""connection: what is scanned and what is smuggled, tried with mail to a recipient that is thrown away."""
+
+from __future__ import annotations
+
+from checks.framework import check
+from checks.sessions import accepted, control, each, refused, told
+from cjsm_connect.probes.seen import Seen
+from cjsm_connect.remote.smuggling import ENDINGS
+from cjsm_connect.results.judge import Verdict
+
+PACKED = ("eicar-plain", "eicar-zip", "eicar-nested")
+SCANNER = "cjsm apply --only antivirus; then look at clamav-daemon, clamav-milter and the age of the signatures"
+
+
+def infected_is_refused(seen: Seen, verdict: Verdict, identifiers: list[str], clean: str) -> None:
+    """Refused after DATA, where the same way lets a clean message through."""
+    control(seen, clean, "message")
+    for outcome in each(seen, identifiers):
+        verdict(refused(outcome, "message"), expected="5yz to the message", observed=told(outcome))
+
+
+@check(
+    "connection.infected-from-hub",
+    requirement="connection.infected-mail",
+    role="relay",
+    vantage="hub",
+    impact="local-active",
+    title="An infected message from the hub is refused: plain, zipped and nested",
+    remedy=SCANNER,
+)
+def test_infected_from_hub(seen: Seen, verdict: Verdict) -> None:
+    name = seen.host.name
+    infected_is_refused(seen, verdict, [f"relay.{sample}:{name}" for sample in PACKED], f"relay.clean:{name}")
+
+
+@check(
+    "connection.large-infected-from-hub",
+    requirement="connection.infected-mail",
+    role="relay",
+    vantage="hub",
+    impact="local-active",
+    title="An infected message from the hub is refused when it is just under the size limit",
+    remedy="cjsm apply --only antivirus: what clamd scans must be more than mail.message_size_limit",
+)
+def test_large_infected_from_hub(seen: Seen, verdict: Verdict) -> None:
+    name = seen.host.name
+    infected_is_refused(seen, verdict, [f"relay.eicar-large:{name}"], f"relay.clean:{name}")
+
+
+@check(
+    "connection.infected-from-us",
+    requirement="connection.infected-mail",
+    role="relay",
+    vantage="mail",
+    impact="local-active",
+    title="An infected message from the mail server is refused: plain, zipped and nested",
+    remedy=SCANNER,
+)
+def test_infected_from_us(seen: Seen, verdict: Verdict) -> None:
+    for mail in seen.organisation.mail_servers:
+        ends = f"{seen.host.name}:{mail.name}"
+        infected_is_refused(seen, verdict, [f"inner.{sample}:{ends}" for sample in PACKED], f"inner.clean:{ends}")
+
+
+@check(
+    "connection.large-infected-from-us",
+    requirement="connection.infected-mail",
+    role="relay",
+    vantage="mail",
+    impact="local-active",
+    title="An infected message from the mail server is refused when it is just under the size limit",
+    remedy="cjsm apply --only antivirus: what clamd scans must be more than mail.message_size_limit",
+)
+def test_large_infected_from_us(seen: Seen, verdict: Verdict) -> None:
+    for mail in seen.organisation.mail_servers:
+        ends = f"{seen.host.name}:{mail.name}"
+        infected_is_refused(seen, verdict, [f"inner.eicar-large:{ends}"], f"inner.clean:{ends}")
+
+
+@check(
+    "connection.infected-local",
+    requirement="connection.infected-mail",
+    role="relay",
+    vantage="relay",
+    impact="local-active",
+    title="An infected message handed in on the relay itself is refused",
+    remedy="cjsm apply --only relay,antivirus: non_smtpd_milters must name the scanner",
+)
+def test_infected_local(seen: Seen, verdict: Verdict) -> None:
+    clean, infected = (seen.tried(f"relay.local-{sample}:{seen.host.name}") for sample in ("clean", "eicar-plain"))
+    if not any("status=sent" in line for line in clean["log"]):
+        verdict.not_tested("a clean message handed in on the relay did not get through, so a refusal proves nothing")
+    stopped = [line for line in infected["log"] if "milter-reject" in line]
+    delivered = [line for line in infected["log"] if "status=sent" in line and "relay=none" in line]
+    observed = (stopped or delivered or infected["log"] or [infected["errors"] or "no line in the log"])[-1]
+    verdict(bool(stopped) and not delivered, expected="milter-reject in the log", observed=observed)
+
+
+@check(
+    "connection.clean-passes",
+    requirement="connection.hub-can-deliver",
+    role="relay",
+    vantage="hub",
+    impact="local-active",
+    title="A clean message from the hub passes the scanner",
+    remedy="look at clamav-milter: while the scanner is away, mail waits with 4yz",
+)
+def test_clean_passes(seen: Seen, verdict: Verdict) -> None:
+    outcome = seen.tried(f"relay.clean:{seen.host.name}")
+    verdict(accepted(outcome, "message"), expected="250 to the message", observed=told(outcome))
+
+
+@check(
+    "connection.no-smuggling",
+    requirement="connection.no-smuggling",
+    role="relay",
+    vantage="hub",
+    impact="local-active",
+    title="A second message hidden in the first stays text, whatever line ends surround the dot",
+    remedy="cjsm apply --only relay: smtpd_forbid_bare_newline must be normalize or reject",
+)
+def test_no_smuggling(seen: Seen, verdict: Verdict) -> None:
+    control(seen, f"relay.clean:{seen.host.name}", "message")
+    for outcome in each(seen, [f"relay.smuggling-{ending}:{seen.host.name}" for ending in ENDINGS]):
+        observed = f"{outcome['answers']} answers to one message with {outcome['ending']}"
+        verdict(outcome["answers"] == 1, expected="1 answer to one message", observed=observed)

@@ -1,0 +1,75 @@
+"""connection: the public side of the mail server, asked from the internet with MAIL and RCPT; nothing is sent."""
+
+from __future__ import annotations
+
+from checks.framework import check
+from checks.sessions import accepted, refusal, refused, told
+from cjsm_connect.probes.seen import Seen
+from cjsm_connect.results.judge import Verdict
+
+
+def public(name: str, seen: Seen, verdict: Verdict) -> str:
+    """The id of a try with this host from outside; a host that has no public side is not judged."""
+    if not seen.host.internet_mail:
+        verdict.not_tested(f"{seen.host.name} exchanges no mail with the internet (internet_mail = false)")
+    return f"public.{name}:{seen.host.name}"
+
+
+@check(
+    "connection.public-takes-own-mail",
+    requirement="connection.public-side",
+    role="mail",
+    vantage="outside",
+    impact="local-active",
+    title="Ordinary mail from the internet still arrives",
+    remedy="look at the mail server's own restrictions; this tool adds only one for senders below cjsm.net",
+)
+def test_public_takes_own_mail(seen: Seen, verdict: Verdict) -> None:
+    outcome = seen.tried(public("own", seen, verdict))
+    verdict(accepted(outcome), expected="250 to RCPT TO", observed=told(outcome))
+
+
+@check(
+    "connection.public-not-open-relay",
+    requirement="connection.no-open-relay",
+    role="mail",
+    vantage="outside",
+    impact="local-active",
+    title="The mail server carries nothing from the internet to the internet",
+    remedy="end smtpd_relay_restrictions of the mail server with reject_unauth_destination",
+)
+def test_public_not_open_relay(seen: Seen, verdict: Verdict) -> None:
+    own = public("own", seen, verdict)
+    outcome = refusal(seen, public("foreign-recipients", seen, verdict), beside=own)
+    verdict(refused(outcome), expected="5yz to each spelling of a foreign recipient", observed=told(outcome))
+
+
+@check(
+    "connection.public-no-way-into-cjsm",
+    requirement="connection.no-open-relay",
+    role="mail",
+    vantage="outside",
+    impact="local-active",
+    title="Nobody on the internet sends to CJSM through the mail server, not even with a sender of ours",
+    remedy="end smtpd_relay_restrictions of the mail server with reject_unauth_destination",
+)
+def test_public_no_way_into_cjsm(seen: Seen, verdict: Verdict) -> None:
+    own = public("own", seen, verdict)
+    outcome = refusal(seen, public("cjsm-recipient", seen, verdict), beside=own)
+    verdict(refused(outcome), expected="5yz to RCPT TO below cjsm.net", observed=told(outcome))
+
+
+@check(
+    "connection.public-no-forged-senders",
+    requirement="connection.no-forged-senders",
+    role="mail",
+    vantage="outside",
+    impact="local-active",
+    title="A sender below cjsm.net is refused on the public port",
+    remedy="cjsm apply --only relay: check_sender_access for cjsm.net comes first in smtpd_sender_restrictions",
+)
+def test_public_no_forged_senders(seen: Seen, verdict: Verdict) -> None:
+    own = public("own", seen, verdict)
+    outcome = refusal(seen, public("forged-cjsm-sender", seen, verdict), beside=own)
+    stopped = refused(outcome) or refused(outcome, "MAIL")
+    verdict(stopped, expected="5yz to a sender below cjsm.net", observed=told(outcome))
