@@ -22,7 +22,7 @@ def pack(files: Mapping[str, bytes], time: datetime) -> bytes:
         EvidenceError: `unpack` would refuse it.
     """
     if strange := [name for name in files if not NAME.fullmatch(name)]:
-        raise EvidenceError(f"a bundle cannot hold a file named {shown(strange[0])!r}")
+        raise EvidenceError(f"a bundle cannot hold a file named {shown(strange[0])}")
     if sum(map(len, files.values())) > MOST_BYTES - MOST_FILES * 1024 or len(files) > MOST_FILES:
         raise EvidenceError(f"a bundle holds at most {MOST_FILES} files and {MOST_BYTES // 2**20} MiB")
     buffer = io.BytesIO()
@@ -65,11 +65,11 @@ def _files(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
 def _acceptable(entry: tarfile.TarInfo, seen: set[str]) -> None:
     name = shown(entry.name)
     if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.pax_headers:
-        raise Refused(f"the bundle may hold plain files only; {name!r} is a link, a folder, a device or extended entry")
+        raise Refused(f"the bundle may hold plain files only, and {name} is a link, a folder, a device or the like")
     if not NAME.fullmatch(entry.name):
-        raise Refused(f"the bundle holds a file with a name that no bundle uses: {name!r}")
+        raise Refused(f"the bundle holds a file with a name that no bundle uses: {name}")
     if entry.name in seen:
-        raise Refused(f"the bundle holds two files named {name!r}")
+        raise Refused(f"the bundle holds two files named {name}")
 
 
 def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
@@ -77,7 +77,7 @@ def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     # a header may claim any size; what is read is bounded by the bytes that are there
     content = file.read(min(entry.size, MOST_BYTES)) if file else b""
     if len(content) != entry.size:
-        raise Refused(f"the bundle is cut short inside {shown(entry.name)!r}")
+        raise Refused(f"the bundle is cut short inside {shown(entry.name)}")
     return content
 
 

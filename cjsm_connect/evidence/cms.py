@@ -111,7 +111,8 @@ def _parts(signature: bytes) -> tuple[x509.Certificate, bytes]:
         rewritten = _written(certificate, signer.signature)
     except BROKEN as error:
         raise Refused(f"{CMS}: expected a detached CMS signature in DER by one signer, without attributes") from error
-    if rewritten != signature:
+    whole_bytes = certificate.public_bytes(serialization.Encoding.DER).endswith(b"\0" + certificate.signature)
+    if rewritten != signature or not whole_bytes:  # the certificate's own BIT STRING may claim unused bits
         raise Refused(f"{CMS}: was changed after signing: it is not in the one form in which evidence is signed")
     return certificate, signer.signature
 

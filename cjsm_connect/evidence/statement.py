@@ -108,7 +108,7 @@ def validity(now: datetime, days: int, nonce: str | None) -> Validity:
     if not 1 <= days <= LONGEST_VALIDITY_DAYS:
         raise EvidenceError(f"valid for {days} days: expected 1 to {LONGEST_VALIDITY_DAYS}")
     if nonce is not None and not NONCE.fullmatch(nonce):
-        raise EvidenceError(f"nonce {shown(nonce)!r}: expected 1 to 200 printable ASCII characters without spaces")
+        raise EvidenceError(f"nonce {shown(nonce)}: expected 1 to 200 printable ASCII characters without spaces")
     start = now.replace(microsecond=0)
     return Validity(start, start + timedelta(days=days), nonce)
 

@@ -42,20 +42,17 @@ class Question:
     text: str
     words: tuple[str, ...]
     answer: Callable[[Known, Sequence[Result]], tuple[str, ...]]
+    basis: str = "Declared by the organisation"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A question with its answer, a line each. Without `proofs` it is a declaration only."""
+    """A question with its answer, a line each, and what it rests on beside the `proofs`."""
 
     question: str
     lines: tuple[str, ...]
     proofs: tuple[Result, ...] = ()
-
-    @property
-    def passed(self) -> int:
-        """How many proofs passed; nothing else counts."""
-        return sum(result.status is Status.PASS for result in self.proofs)
+    basis: str = "Declared by the organisation"
 
 
 def answers(known: Known) -> tuple[Answer, ...]:
@@ -65,7 +62,7 @@ def answers(known: Known) -> tuple[Answer, ...]:
 
 def _answered(question: Question, known: Known) -> Answer:
     proofs = tuple(result for result in known.results if proves(question, known.requirements.get(result.requirement)))
-    return Answer(question.text, question.answer(known, proofs), proofs)
+    return Answer(question.text, question.answer(known, proofs), proofs, question.basis)
 
 
 def proves(question: Question, requirement: Requirement | None) -> bool:
@@ -176,24 +173,27 @@ def _by_results(_known: Known, proofs: Sequence[Result]) -> tuple[str, ...]:
 
 LIMITS = {Status.WARN: "warnings", Status.WAIVED: "waivers"}
 
+RESULTS = "The results below"
+SEEN = "Release and version as seen on the hosts"
 CHECKLIST = (
     Question("Is your mail server located on your organisation's premises?", ("premises",), _premises),
     Question(
         "Do you have the authority to sign contracts, or who has?", ("authority to sign", "signator"), _signatories
     ),
     Question("Who will be the administrator of the CJSM account?", ("administrator",), _administrator),
-    Question("Which mail server does your organisation use?", ("which mail server",), _mail_server),
-    Question("What operating system does your mail server use?", ("operating system",), _operating_system),
-    Question("Is SSL currently installed on your mail server?", ("ssl", "tls"), _by_results),
+    Question("Which mail server does your organisation use?", ("which mail server",), _mail_server, SEEN),
+    Question("What operating system does your mail server use?", ("operating system",), _operating_system, SEEN),
+    Question("Is SSL currently installed on your mail server?", ("ssl", "tls"), _by_results, RESULTS),
     Question("Do you operate a DMZ?", ("operate a dmz",), _perimeter),
     Question("If so, does your mail server reside in the DMZ?", ("dmz",), _in_perimeter),
     Question("All e-mail domain names that are used in your organisation", ("domain",), _domains),
-    Question("Do you operate a maintained firewall?", ("firewall",), _by_results),
-    Question("Do you maintain an automatically updating anti-virus policy?", ("virus",), _by_results),
+    Question("Do you operate a maintained firewall?", ("firewall",), _by_results, RESULTS),
+    Question("Do you maintain an automatically updating anti-virus policy?", ("virus",), _by_results, RESULTS),
     Question(
         "Do you operate a policy where hardware and software is regularly updated with the latest service packs, "
         "patches and security fixes?",
         ("patch", "security fixes", "updated", "service pack"),
         _by_results,
+        RESULTS,
     ),
 )

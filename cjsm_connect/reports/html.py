@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cjsm_connect.desired.render import TEMPLATES
 from cjsm_connect.organisation import Organisation
-from cjsm_connect.results import Requirement, Result, Run, Severity, Status, worst
+from cjsm_connect.results import Requirement, Result, Run, Severity, Status, counts_against, worst
 from cjsm_connect.results.catalogue import PREREQUISITES
 
 from .application import Answer, Known, answers, form_of_2017
@@ -29,6 +30,7 @@ WORDS = {
     Status.ERROR: "error",
 }
 SIGNS = dict(zip(Status, "✓✗!~–⚠", strict=True))
+TITLES = {"tls": "TLS"}
 ORDER = (Status.ERROR, Status.FAIL, Status.NOT_TESTED, Status.WARN, Status.WAIVED, Status.PASS)
 
 
@@ -66,6 +68,11 @@ class Concern:
     name: str
     results: tuple[Result, ...]
 
+    @property
+    def title(self) -> str:
+        """The concern's name at the head of a table."""
+        return TITLES.get(self.name, self.name.capitalize())
+
 
 def render(report: Report) -> str:
     """The report as one HTML document."""
@@ -82,9 +89,7 @@ def render(report: Report) -> str:
             concerns=concerns(report),
             waived=_with(report.run, Status.WAIVED),
             accepted=[result for result in report.run.results if result.scoped],
-            silent=[result for result in _with(report.run, Status.NOT_TESTED) if not result.scoped],
-            broken=_with(report.run, Status.ERROR),
-            failed=_with(report.run, Status.FAIL),
+            against=_attention_first([one for one in report.run.results if _against(one)]),
             digests={name: _digest(text) for name, text in report.configuration.items()},
             verdict=verdict(report.run),
         )
@@ -128,6 +133,10 @@ def _attention_first(results: Sequence[Result]) -> tuple[Result, ...]:
     )
 
 
+def _against(result: Result) -> bool:
+    return result.status is Status.ERROR or counts_against(result)
+
+
 def _with(run: Run, status: Status) -> list[Result]:
     return [result for result in run.results if result.status is status]
 
@@ -153,6 +162,11 @@ def _visible(value: Any) -> Any:
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in value)
 
 
+def _moment(text: str) -> str:
+    """A time of the run as people write it: 21 November 2026, 11:59 UTC."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%-d %B %Y, %H:%M:%S} UTC"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -164,6 +178,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["by_status"] = _by_status
+    environment.filters |= {"by_status": _by_status, "moment": _moment}
     environment.globals |= {"words": WORDS, "signs": SIGNS, "order": ORDER}
     return environment
