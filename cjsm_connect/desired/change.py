@@ -20,7 +20,7 @@ from cjsm_connect.desired import (
     Settings,
 )
 from cjsm_connect.desired.settings import merged
-from cjsm_connect.desired.snapshot import Snapshot, map_set, sha256, watched
+from cjsm_connect.desired.snapshot import MAPS, Snapshot, map_set, sha256, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,20 @@ def change(desired: Desired, snapshot: Snapshot) -> Change:
     """What differs between Desired and a snapshot taken with `questions(desired)`."""
     packages = tuple(item for item in desired.packages if item.name not in snapshot["packages"])
     names = {item.name for item in packages}
+    files = tuple(_files(desired, snapshot))
+    maps = desired.maps if _maps_differ(desired, snapshot) else ()
+    keys = tuple(_keys(desired, snapshot))
+    touched = {item.file.path for item in files} | {item.key.chain_path for item in keys} | ({MAPS} if maps else set())
     return Change(
         packages=packages,
         answers=tuple(item for item in desired.answers if item.package in names),
         directories=tuple(item for item in desired.directories if not _as_wanted(item, _found(snapshot, item.path))),
-        files=tuple(_files(desired, snapshot)),
+        files=files,
         absent=tuple(item.path for item in desired.absent if _found(snapshot, item.path)["kind"] != "absent"),
-        maps=desired.maps if _maps_differ(desired, snapshot) else (),
-        keys=tuple(_keys(desired, snapshot)),
+        maps=maps,
+        keys=keys,
         firewalls=tuple(item for item in desired.firewalls if _firewall_differs(item, snapshot)),
-        services=tuple(_services(desired, snapshot)),
+        services=tuple(_services(desired, snapshot, touched)),
     )
 
 
@@ -144,10 +148,12 @@ def _firewall_differs(wall: Firewall, snapshot: Snapshot) -> bool:
     return bool(state["boot"] != sha256(wall.ruleset) or not state["live_is_boot"] or not state["enabled"])
 
 
-def _services(desired: Desired, snapshot: Snapshot) -> Iterator[ServiceChange]:
+def _services(desired: Desired, snapshot: Snapshot, touched: set[str]) -> Iterator[ServiceChange]:
+    """Units that differ now, and those that will once the paths in `touched` have changed."""
     for service in desired.services:
         watches = watched(service, desired)
-        why = _service_differs(service, snapshot["units"][service.unit])
+        unit = snapshot["units"][service.unit]
+        why = _service_differs(service, unit | {"current": unit["current"] and not touched.intersection(watches)})
         if why:
             yield ServiceChange(service, tuple(watches), why)
 

@@ -134,3 +134,10 @@ def test_a_directory_with_another_mode_is_changed():
     directory = Directory("/etc/cjsm/tls", mode=0o700)
     seen = {"kind": "directory", "owner": "root", "group": "root", "mode": 0o755}
     assert change(Desired(directories=(directory,)), snapshot(files={directory.path: seen})).directories == (directory,)
+
+
+def test_a_service_that_watches_what_changes_is_announced_in_the_plan():
+    file = File("/etc/x.conf", "new\n")
+    desired = Desired(files=(file,), services=(Service("x.service", on_change="reload", watches=(file.path,)),))
+    seen = snapshot(files={file.path: present(file, sha256="old")}, units={"x.service": UNIT})
+    assert [item.why for item in change(desired, seen).services] == ["reload"]
