@@ -16,7 +16,7 @@ import pytest
 from cjsm_connect import __version__
 from cjsm_connect.organisation import Organisation, load
 from cjsm_connect.probes import recording
-from cjsm_connect.probes.gather import Options, gather
+from cjsm_connect.probes.gather import Options, Talk, gather
 from cjsm_connect.probes.session import SESSION, CheckSession
 from cjsm_connect.results import CjsmError, Run
 from cjsm_connect.results import catalogue as catalogues
@@ -32,6 +32,7 @@ class Wanted:
     only: str = ""
     observed: Path | None = None
     record: Path | None = None
+    say: Talk = field(default=lambda text: None)  # where progress is told
 
 
 def run_checks(organisation: Organisation, wanted: Wanted = Wanted()) -> tuple[Run, dict[str, Any]]:
@@ -70,7 +71,7 @@ def _session(organisation: Organisation, wanted: Wanted) -> CheckSession:
         raise CjsmError(f"--only {wanted.only}: no such concern; there are: {', '.join(sorted(concerns))}")
     if wanted.observed:
         return CheckSession(organisation, catalogue, partial(recording.read, wanted.observed), wanted.only)
-    return CheckSession(organisation, catalogue, partial(gather, organisation, wanted.options), wanted.only)
+    return CheckSession(organisation, catalogue, partial(gather, organisation, wanted.options, wanted.say), wanted.only)
 
 
 class _Hand:

@@ -114,6 +114,13 @@ class Run:
         """Evidence is complete only when nothing is not_tested and nothing is in error."""
         return not any(r.status in (Status.NOT_TESTED, Status.ERROR) for r in self.results)
 
+    def plain(self) -> dict[str, Any]:
+        """The run as `cjsm check --json` shows it, in builtin types."""
+        head = asdict(self)
+        rows = head.pop("results")
+        head |= {"complete": self.complete, "exit_code": self.exit_code}
+        return {"run": head, "totals": self.totals(), "results": rows}
+
     @property
     def exit_code(self) -> int:
         """0 nothing to find, 1 findings, 2 could not tell (DESIGN decision 9)."""

@@ -24,7 +24,7 @@ from cjsm_connect.verbs._organisation import organisation_option
 @click.option("--send-test-to", default="", metavar="ADDRESS", help="Also send a message through the hub (clause 9).")
 @organisation_option
 @click.pass_obj
-def command(rooms: Any, organisation: Organisation, as_json: bool, junit: Path | None, **asked: Any) -> None:
+def command(rooms: Any, /, organisation: Organisation, as_json: bool, junit: Path | None, **asked: Any) -> None:
     """Run the checks and show what they found.
 
     On a real estate nothing reaches the hub unless --hub or --send-test-to says so; on the lab everything is tried.

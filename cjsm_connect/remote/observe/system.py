@@ -74,7 +74,7 @@ def packages() -> dict[str, Any]:
 
 
 def units() -> dict[str, Any]:
-    """Loaded services, timers and sockets: {id: {property: value}}; times are seconds since 1970, 0 for never."""
+    """Loaded services, timers and sockets: {id: {property: value}}; times are seconds since 1970, empty for never."""
     shown = run(
         ["systemctl", "show", "--all", "--timestamp=unix", "--property=" + ",".join(UNIT_PROPERTIES), *UNIT_KINDS]
     )
