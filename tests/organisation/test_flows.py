@@ -72,8 +72,22 @@ def test_mail_with_the_internet_needs_a_host_that_exchanges_it() -> None:
 
 
 def test_the_internet_is_not_the_inside() -> None:
-    flow = named(organisation())["internet-mail-out-mail"]
-    assert flow.excluding == (ip_network("192.0.2.0/24"), ip_network("198.51.100.0/24"))
+    found = named(organisation())
+    inside = (ip_network("192.0.2.0/24"), ip_network("198.51.100.0/24"))
+    assert found["internet-mail-in-mail"].excluding == inside
+    assert found["internet-mail-out-mail"].excluding == inside
+
+
+def test_each_listener_has_its_own_port() -> None:
+    hub, inner = {"port": 1111, "listen_port": 2222}, {"relay_port": 3333, "mail_port": 4444}
+    found = named(organisation(hub=hub, inner=inner))
+    ports = {name: flow.ports for name, flow in found.items() if name.startswith(("cjsm", "inner"))}
+    assert ports == {
+        "cjsm-out-relay": (1111,),
+        "cjsm-in-relay": (2222,),
+        "inner-mail-relay": (3333,),
+        "inner-relay-mail": (4444,),
+    }
 
 
 def test_updates_go_through_the_proxy_only_where_there_is_one() -> None:
