@@ -7,7 +7,7 @@ something unknown, and is never taken for a declared flow.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -22,13 +22,14 @@ INSIDE_A_CONNECTION = "tcp flags & ack,fin,rst,syn"
 # What may pass beside the flows: the host itself, answers, and what IP needs to work (RFC 4890)
 NEIGHBOURS = {"nd-router-solicit", "nd-router-advert", "nd-neighbor-solicit", "nd-neighbor-advert"}
 REPORTS = {"mld-listener-report", "mld2-listener-report"}
+FRAGMENTATION_NEEDED = {"frag-needed", "4"}  # nft 1.0 and nft 1.1 name the same code (RFC 792)
 ALWAYS: tuple[Mapping[str, set[str]], ...] = (
     {"iif": {"lo"}},
     {"oif": {"lo"}},
     {"iifname": {"lo"}},
     {"oifname": {"lo"}},
     {"ct state": {"established", "related"}},
-    {"icmp type": {"destination-unreachable"}, "icmp code": {"frag-needed"}},
+    {"icmp type": {"destination-unreachable"}, "icmp code": FRAGMENTATION_NEEDED},
     {"icmpv6 type": {"packet-too-big"}},
     {"icmpv6 type": NEIGHBOURS, "ip6 hoplimit": {"255"}},
     {"icmpv6 type": REPORTS},
@@ -49,8 +50,6 @@ class Opening:
 
     def within(self, flow: Flow) -> bool:
         """Does this let through nothing that the flow does not?"""
-        if self.inside_a_connection:  # answers of a session that was open before the rules: ends and port reversed
-            flow = reversed_flow(flow)
         return (
             self.protocol == flow.protocol
             and self.ports <= set(flow.ports)
@@ -71,9 +70,14 @@ class Opening:
         )
 
 
-def reversed_flow(flow: Flow) -> Flow:
-    """The same connections seen from the answering end."""
-    return Flow(flow.name, flow.destinations, flow.sources, flow.protocol, flow.ports, flow.reason)
+def is_declared(opening: Opening | None, flows: Iterable[Flow], answered: Iterable[Flow]) -> bool:
+    """Is it within a flow? What only passes inside a connection may also be the answers to one, its ends reversed."""
+    if opening is None:
+        return False
+    if opening.inside_a_connection:
+        opening = replace(opening, sources=opening.destinations, destinations=opening.sources)
+        flows = answered
+    return any(opening.within(flow) for flow in flows)
 
 
 def inside(inner: Iterable[Network], outer: Iterable[Network]) -> bool:

@@ -14,6 +14,7 @@ from cjsm_connect.results.judge import Verdict
 EVERY_HOST = "firewall,relay,mail"
 NO_ROUTERS = "relay,mail"
 CHAINS = ("input", "output", "forward")
+ANSWERS = {"input": "output", "output": "input", "forward": "forward"}  # where the other direction of a flow passes
 APPLY = "cjsm apply --only firewall"
 
 
@@ -82,8 +83,7 @@ def test_only_declared_flows(seen: Seen, verdict: Verdict) -> None:
     for chain, rules in rules_of(seen).items():
         for rule in nftables.accepting(rules):
             judged += 1
-            opening = nftables.opening(rule)
-            known = opening is not None and any(opening.within(flow) for flow in declared[chain])
+            known = nftables.is_declared(nftables.opening(rule), declared[chain], declared[ANSWERS[chain]])
             verdict(known, expected="only declared flows", observed=f"{chain}: {nftables.shown(rule)}")
     verdict(True, expected="only declared flows", observed=f"{judged} rules, each within a declared flow")
 
@@ -208,13 +208,14 @@ def test_drops_recorded(seen: Seen, verdict: Verdict) -> None:
     remedy=APPLY,
 )
 def test_path_mtu_discovery(seen: Seen, verdict: Verdict) -> None:
-    needed = {"icmp code": "frag-needed", "icmpv6 type": "packet-too-big"}
+    needed = (("icmp code", nftables.FRAGMENTATION_NEEDED), ("icmpv6 type", {"packet-too-big"}))
+    neighbours = (("icmpv6 type", {"nd-neighbor-solicit"}), ("icmpv6 type", {"nd-neighbor-advert"}))
     for chain, rules in rules_of(seen).items():
         passing = [rule["match"] for rule in rules if rule["verdict"] == "accept" and not rule["limited"]]
-        wanted = [*needed.items(), *([] if chain == "forward" else [("icmpv6 type", "nd-neighbor-solicit")])]
-        for key, value in wanted:
-            passes = any(value in match.get(key, []) for match in passing)
-            verdict(passes, expected=f"{value} passes", observed=f"{chain} drops it" if not passes else "it passes")
+        for key, names in (*needed, *(neighbours if chain != "forward" else ())):
+            passes = any(names & set(match.get(key, [])) for match in passing)
+            wanted = " or ".join(sorted(names))
+            verdict(passes, expected=f"{wanted} passes", observed="it passes" if passes else f"{chain} drops it")
     verdict(True, expected="frag-needed, packet-too-big and neighbour discovery pass", observed="they do")
 
 
