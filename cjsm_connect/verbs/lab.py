@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from cjsm_connect.lab import entry
+from cjsm_connect.verbs.fault import fault_command
 
 
 def named(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,3 +137,6 @@ def reset(name: str, label: str, hosts: tuple[str, ...]) -> None:
     started = time.monotonic()
     laboratory(name).reset(hosts, label)
     told(name, f"is back at '{label}'", started, "lab status")
+
+
+command.add_command(fault_command)
