@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 from cjsm_connect.organisation import Organisation
@@ -39,7 +38,7 @@ def gather(run: Run, observation: Mapping[str, Any], organisation: Organisation)
     texts = configuration(observation)
     domains = "".join(f"{name}\n" for name in organisation.domains.names).encode()
     files = {
-        "results.json": readable(results(run)),
+        "results.json": readable(run.plain()),
         "observations.json": readable(observation),
         "organisation.json": readable(public(organisation.model_dump(mode="json"))),
         "versions.json": readable(software),
@@ -50,14 +49,6 @@ def gather(run: Run, observation: Mapping[str, Any], organisation: Organisation)
     }
     files |= {name: text.encode("utf-8", "backslashreplace") for name, text in texts.items()}
     return Material(found, keys, software, texts, hashlib.sha256(domains).hexdigest(), files)
-
-
-def results(run: Run) -> dict[str, Any]:
-    """The run as `cjsm check --json` shows it."""
-    head = asdict(run)
-    rows = head.pop("results")
-    head |= {"complete": run.complete, "exit_code": run.exit_code}
-    return {"run": head, "totals": run.totals(), "results": rows}
 
 
 def public(value: Any) -> Any:
@@ -83,26 +74,21 @@ def configuration(observation: Mapping[str, Any]) -> dict[str, str]:
     """The effective configuration of each host as one text: {file name: text}."""
     texts = {}
     for host, facts in host_facts(observation):
-        parts = [part for topic in sorted(facts) for part in _parts(topic, facts[topic])]
+        parts = [part for topic in sorted(facts) for part in _parts(facts[topic])]
         if parts:
             texts[f"configuration/{host}.txt"] = "\n".join(parts)
     return texts
 
 
-def _parts(topic: str, facts: Any) -> Iterator[str]:
+def _parts(facts: Any) -> Iterator[str]:
     """What a topic read of the effective configuration: `configuration` maps a file or command to its text."""
     found = facts.get("configuration", {}) if isinstance(facts, dict) else {}
     for source in sorted(found):
         text = str(found[source]).rstrip("\n")
-        yield f"##### {topic}: {source}\n{text}\n"
+        yield f"##### {source}\n{text}\n"
 
 
 def host_facts(observation: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """The hosts that answered, by name, with their facts."""
     hosts = observation.get("hosts", {})
     return sorted((name, entry["facts"]) for name, entry in hosts.items() if isinstance(entry.get("facts"), dict))
-
-
-def moment(text: str) -> datetime:
-    """A time of a run as a value."""
-    return datetime.fromisoformat(text).astimezone(UTC)

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.routes import hub_side_address, inner_addresses
 from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
+
+TLS = "/etc/cjsm/tls"
 
 Arguments = Callable[[Organisation, Host], dict[str, Any] | None]
 
@@ -30,10 +33,58 @@ def firewall(organisation: Organisation, host: Host) -> dict[str, Any]:
     return {"table": TABLE, "boot_path": BOOT, "log_file": LOG}
 
 
+def tls(organisation: Organisation, host: Host) -> dict[str, Any] | None:
+    """Where the keys and certificates of a host are, and which of its listeners present them."""
+    if host.role == "firewall":
+        return None
+    identities = {"inner": _identity("inner", _inner_listeners(organisation, host))}
+    if host.role == "relay":
+        hub = [[str(hub_side_address(organisation, host)), organisation.hub.listen_port]]
+        identities["hub"] = _identity("hub", hub)
+    return {"folder": TLS, "identities": identities}
+
+
+def _identity(name: str, listeners: list[list[Any]]) -> dict[str, Any]:
+    paths = {"key": f"{TLS}/{name}.key", "chain": f"{TLS}/{name}.chain.pem", "authority": f"{TLS}/{name}-ca.pem"}
+    return {**paths, "listeners": listeners}
+
+
+def _inner_listeners(organisation: Organisation, host: Host) -> list[list[Any]]:
+    port = organisation.inner.relay_port if host.role == "relay" else organisation.inner.mail_port
+    return [[str(address), port] for address in inner_addresses(organisation, host)]
+
+
+def configuration(organisation: Organisation, host: Host) -> dict[str, Any]:
+    """What the evidence shows of the configuration in effect; what a host does not have is left out there."""
+    return {
+        "commands": [
+            ["postconf", "-n"],
+            ["postconf", "-M"],
+            ["nft", "--stateless", "list", "ruleset"],
+            ["sshd", "-T"],
+            ["systemd-analyze", "cat-config", "systemd/journald.conf"],
+        ],
+        "files": [
+            "/etc/clamav/*.conf",
+            "/etc/apt/sources.list",
+            "/etc/apt/sources.list.d/*",
+            "/etc/apt/apt.conf.d/*",
+            "/etc/needrestart/conf.d/*",
+            "/etc/rsyslog.conf",
+            "/etc/rsyslog.d/*",
+            "/etc/logrotate.d/*",
+            "/etc/chrony/chrony.conf",
+            "/etc/chrony/conf.d/*",
+        ],
+    }
+
+
 ARGUMENTS: dict[str, Arguments] = {
     "system": system,
     "firewall": firewall,
     "logging": logging,
+    "configuration": configuration,
+    "tls": tls,
 }
 
 

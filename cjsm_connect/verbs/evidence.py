@@ -14,12 +14,12 @@ import click
 
 from cjsm_connect.evidence import EvidenceError, archive, bundle, contents, guard, keys, statement, verification
 from cjsm_connect.organisation import Organisation, secret
-from cjsm_connect.probes.gather import Options
-from cjsm_connect.probes.run import CHECKS, Wanted, run_checks
+from cjsm_connect.probes.run import CHECKS, run_checks
 from cjsm_connect.reports import html
 from cjsm_connect.results import CjsmError, Run
 from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.verbs._organisation import organisation_option, running
+from cjsm_connect.verbs.check import wanted
 
 PASSPHRASE = "CJSM_EVIDENCE_PASSPHRASE"  # noqa: S105
 LAB_PASSPHRASE = "passphrase"  # noqa: S105
@@ -65,17 +65,14 @@ def init(organisation: Organisation, passphrase_file: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @passphrase_option
 @organisation_option
-@click.pass_obj
-def make(  # noqa: PLR0913, PLR0917
-    rooms: Any,
+def make(  # noqa: PLR0913
+    *,
     organisation: Organisation,
     nonce: str | None,
     valid_days: int,
-    observed: Path | None,
-    hub: bool,
-    send_test_to: str,
     as_json: bool,
     passphrase_file: Path | None,
+    **asked: Any,
 ) -> None:
     """Check, then write the signed bundle and the report. First use: cjsm evidence init.
 
@@ -84,9 +81,8 @@ def make(  # noqa: PLR0913, PLR0917
     """
     now = datetime.now(UTC)
     term = statement.validity(now, valid_days, nonce)
-    key = _key(organisation, passphrase_file, in_lab=bool(running(organisation.folder, rooms.root)))
-    click.echo("cjsm: checking, then signing", err=True)
-    run, observation = run_checks(organisation, Wanted(Options(hub, send_test_to), observed=observed))
+    key = _key(organisation, passphrase_file, in_lab=bool(running(organisation.folder)))
+    run, observation = run_checks(organisation, wanted(**asked))
     files, said = signed(run, contents.gather(run, observation, organisation), organisation, key, term)
     path = organisation.folder / "evidence" / bundle.file_name(organisation.slug, now)
     _verified(archive.pack(files, now), key, now)

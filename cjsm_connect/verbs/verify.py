@@ -13,6 +13,7 @@ from cjsm_connect.evidence import EvidenceError, archive, keys, shown
 from cjsm_connect.evidence.statement import Predicate, timestamp
 from cjsm_connect.evidence.verification import Verification
 from cjsm_connect.evidence.verification import verify as verify_bundle
+from cjsm_connect.results import Status
 
 LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
 PROVES = "The signature proves who reported this and that it is unchanged since. It does not prove that it is true."
@@ -58,7 +59,8 @@ def described(found: Verification, fingerprint: str) -> list[str]:
 
 
 def _facts(said: Predicate) -> list[str]:
-    totals = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in said.totals.items() if number)
+    counts = ((status, said.totals.get(status, 0)) for status in Status)
+    totals = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in counts if number)
     rows = {
         "organisation": shown(said.organisation),
         "laboratory": f"{shown(said.laboratory)} (says nothing about a real organisation)" if said.laboratory else "no",

@@ -95,7 +95,7 @@ def observation(**facts: Any) -> dict[str, Any]:
             "packages": {"postfix": "3.10.5-1"},
         },
         "tls": {"served": {"chain": authority()}},
-        "relay": {"configuration": {"postconf -n": "relayhost =\nmyhostname = relay.council.example"}},
+        "configuration": {"configuration": {"postconf -n": "relayhost =\nmyhostname = relay.council.example"}},
     }
     return {"version": 1, "lab": "", "hosts": {"relay": {"facts": seen | facts}}, "tries": {}, "notes": []}
 

@@ -28,7 +28,7 @@ def test_results_are_as_check_shows_them() -> None:
 
 def test_the_effective_configuration_of_each_host_is_one_readable_text() -> None:
     text = material().files["configuration/relay.txt"].decode()
-    assert text == "##### relay: postconf -n\nrelayhost =\nmyhostname = relay.council.example\n"
+    assert text == "##### postconf -n\nrelayhost =\nmyhostname = relay.council.example\n"
 
 
 def test_certificates_are_found_wherever_a_probe_put_them() -> None:
@@ -83,7 +83,7 @@ def test_a_private_key_stops_the_signing(kind: str) -> None:
 @pytest.mark.parametrize("form", ["plain", "base64"])
 def test_the_value_of_a_secret_stops_the_signing_and_is_not_printed(secret: str, form: str) -> None:
     written = secret if form == "plain" else base64.b64encode(secret.encode()).decode()
-    leaking = observation(relay={"configuration": {"sasl": f"hub {written} end"}})
+    leaking = observation(configuration={"configuration": {"sasl": f"hub {written} end"}})
     with pytest.raises(EvidenceError) as told:
         guard.refuse_secrets(material(seen=leaking).files, {"env:HUB": secret})
     assert "observations.json holds the secret env:HUB" in str(told.value)

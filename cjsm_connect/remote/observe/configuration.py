@@ -1,0 +1,44 @@
+"""The configuration in effect on this host, as texts for the evidence: what programs say of themselves, and files.
+
+Nobody judges these texts. Passwords are taken out here, on the host. Standard library of Python 3.9.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from typing import Any
+
+from cjsm_connect.remote.common import attempt, read
+
+LARGEST = 256 * 1024  # bytes of one text
+SECONDS = 8
+HIDDEN = "(redacted)"
+# "HTTPProxyPassword x", "Acquire::http::Proxy "http://user:secret@proxy:3128";" and the like
+PASSWORD = re.compile(r"(?im)^(\s*[\w.:\"-]*(?:password|passwd|passphrase|secret)\"?[ \t]*[=: \t][ \t]*)\S.*$")
+USER_INFO = re.compile(r"(://)[^\s/@\"']+@")
+
+
+def observe(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments: commands (lists of words), files (glob patterns). What is not installed or not there is left out."""
+    texts = {}
+    for argv in arguments["commands"]:
+        code, said, complaint = attempt(argv, seconds=SECONDS)
+        if code != 127:
+            texts[" ".join(argv)] = clean(said if code == 0 else "ended with %d: %s" % (code, complaint))
+    for path in paths(arguments["files"]):
+        texts[path] = clean(read(path))
+    return {"configuration": texts}
+
+
+def paths(patterns: list[str]) -> list[str]:
+    """The regular files that the patterns name."""
+    found = (path for pattern in patterns for path in glob.glob(pattern))
+    return sorted({path for path in found if os.path.isfile(path)})
+
+
+def clean(text: str) -> str:
+    """A text without passwords, and not endless."""
+    shown = USER_INFO.sub(r"\1" + HIDDEN + "@", PASSWORD.sub(r"\1" + HIDDEN, text[:LARGEST]))
+    return shown if len(text) <= LARGEST else shown + "\n(cut after %d characters)\n" % LARGEST

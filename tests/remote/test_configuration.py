@@ -1,0 +1,60 @@
+"""The configuration texts of the evidence: complete, without passwords, never endless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cjsm_connect.remote.observe.configuration import LARGEST, clean, observe
+
+
+def texts(*commands: list[str], files: tuple[str, ...] = ()) -> dict[str, str]:
+    found: dict[str, str] = observe({"commands": list(commands), "files": list(files)})["configuration"]
+    return found
+
+
+def test_a_program_tells_its_configuration_under_its_own_name() -> None:
+    assert texts(["printf", "relayhost ="]) == {"printf relayhost =": "relayhost ="}
+
+
+def test_a_program_that_is_not_installed_is_left_out() -> None:
+    assert texts(["no-such-program", "-n"]) == {}
+
+
+def test_a_program_that_fails_says_so() -> None:
+    assert texts(["ls", "/no-such-file"])["ls /no-such-file"].startswith("ended with 2: ")
+
+
+def test_files_are_found_by_pattern_and_folders_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text("one\n")
+    (tmp_path / "b.conf").mkdir()
+    assert texts(files=(f"{tmp_path}/*.conf", f"{tmp_path}/absent")) == {f"{tmp_path}/a.conf": "one\n"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "HTTPProxyPassword hunter2",
+        "    DatabasePassword = hunter2",
+        'Acquire::http::Password "hunter2";',
+        "smtp_passwd: hunter2",
+        'Acquire::http::Proxy "http://user:hunter2@proxy.example:3128";',
+        "PrivateMirror https://hunter2@mirror.example/",
+    ],
+)
+def test_passwords_are_taken_out_on_the_host(line: str) -> None:
+    shown = clean(f"before\n{line}\nafter\n")
+    assert "hunter2" not in shown and "(redacted)" in shown
+    assert shown.startswith("before\n") and shown.endswith("\nafter\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["passwordauthentication no", "smtpd_sasl_auth_enable = no", "PermitRootLogin without-password"]
+)
+def test_settings_that_are_no_password_stay_readable(line: str) -> None:
+    assert clean(line) == line
+
+
+def test_an_endless_text_is_cut_and_says_so() -> None:
+    assert clean("x" * (LARGEST + 1)).endswith(f"(cut after {LARGEST} characters)\n")
