@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, control, each, refused, told
+from checks.sessions import accepted, answers, control, each, refused, told
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.remote.smuggling import ENDINGS
 from cjsm_connect.results.judge import Verdict
 
 PACKED = ("eicar-plain", "eicar-zip", "eicar-nested")
+TOO_LARGE = 552  # RFC 1870: refused before anybody looked inside
 SCANNER = "cjsm apply --only antivirus; then look at clamav-daemon, clamav-milter and the age of the signatures"
 
 
@@ -16,7 +17,8 @@ def infected_is_refused(seen: Seen, verdict: Verdict, identifiers: list[str], cl
     """Refused after DATA, where the same way lets a clean message through."""
     control(seen, clean, "message")
     for outcome in each(seen, identifiers):
-        verdict(refused(outcome, "message"), expected="5yz to the message", observed=told(outcome))
+        scanned = refused(outcome, "message") and answers(outcome, "message") != [TOO_LARGE]
+        verdict(scanned, expected="5yz to the message, not for its size", observed=told(outcome))
 
 
 @check(

@@ -148,9 +148,10 @@ def converse(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _temporary(outcome: dict[str, Any]) -> bool:
-    """Is it worth asking again? A closed port is not; 421 and other 4yz are (RFC 5321, 4.2.1)."""
-    busy = any(400 <= reply["code"] < 500 for reply in outcome["replies"])
-    return busy or (outcome["reachable"] is True and "could_not_tell" in outcome)
+    """Is it worth asking again? 4yz is (RFC 5321, 4.2.1), but for 421 4.7.x, Postfix's word for a wrong certificate."""
+    busy = [reply for reply in outcome["replies"] if 400 <= reply["code"] < 500]
+    meant = any(reply["code"] == 421 and reply["text"].startswith("4.7.") for reply in busy)
+    return (bool(busy) and not meant) or (outcome["reachable"] is True and "could_not_tell" in outcome)
 
 
 def _with_what_was_presented(arguments: dict[str, Any], outcome: dict[str, Any]) -> dict[str, Any]:

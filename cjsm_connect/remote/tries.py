@@ -49,7 +49,7 @@ def run(tries: list[dict[str, Any]], seconds: float = SECONDS) -> dict[str, dict
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    unfinished = {"could_not_tell": "no end within %d seconds" % seconds}
+    unfinished = {"could_not_tell": "no end within %g seconds" % seconds}
     return {each["id"]: outcomes.get(each["id"], unfinished) for each in tries}
 
 

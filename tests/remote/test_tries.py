@@ -40,9 +40,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp, "REPLY_SECONDS", 0.3)
+    monkeypatch.setattr(smtp, "REPLY_SECONDS", 0.15)
     monkeypatch.setattr(smtp, "DATA_SECONDS", 1)
-    monkeypatch.setattr(smuggling, "QUIET_SECONDS", 0.3)
+    monkeypatch.setattr(smuggling, "QUIET_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -180,6 +180,13 @@ def test_a_server_that_is_busy_is_asked_a_second_time() -> None:
         outcome = tried("smtp", port)
     assert outcome["attempts"] == 2
     assert codes(outcome) == [("connect", 220), ("EHLO", 250), ("QUIT", 221)]
+
+
+def test_a_certificate_that_is_not_wanted_is_not_shown_twice() -> None:
+    with serving(scripted({"EHLO": b"421 4.7.1 Error: No client certificate presented\r\n"})) as port:
+        outcome = tried("smtp", port)
+    assert codes(outcome) == [("connect", 220), ("EHLO", 421)]
+    assert "attempts" not in outcome
 
 
 @pytest.mark.parametrize("banner", [b"SSH-2.0-OpenSSH_10\r\n", b"x" * 5000, b"220-more\r\n" * 5000])
@@ -409,10 +416,10 @@ def test_one_broken_and_one_endless_try_do_not_touch_the_others() -> None:
                 {"id": "endless", "kind": "smtp", "arguments": {**arguments, "port": endless}},
                 {"id": "good", "kind": "tcp", "arguments": arguments},
             ],
-            1,
+            0.3,
         )
     assert outcomes["broken"]["could_not_tell"].startswith("KeyError")
-    assert outcomes["endless"] == {"could_not_tell": "no end within 1 seconds"}
+    assert outcomes["endless"] == {"could_not_tell": "no end within 0.3 seconds"}
     assert outcomes["good"] == {"connection": "open"}
 
 
@@ -425,9 +432,9 @@ def test_the_program_runs_alone_and_ends_in_time_with_a_try_that_hangs() -> None
 
     with serving(silent) as port:
         each = {"id": "x", "kind": "smtp", "arguments": {"address": "127.0.0.1", "port": port}}
-        program = remote.program(modules, "tries:main", {"tries": [each], "seconds": 1})
+        program = remote.program(modules, "tries:main", {"tries": [each], "seconds": 0.3})
         done = subprocess.run(
             [sys.executable, "-I", "-"], input=program, capture_output=True, text=True, timeout=10, check=False
         )
-    assert remote.answer(done.stdout) == {"x": {"could_not_tell": "no end within 1 seconds"}}
+    assert remote.answer(done.stdout) == {"x": {"could_not_tell": "no end within 0.3 seconds"}}
     assert done.stderr == ""
