@@ -65,7 +65,7 @@ def init(organisation: Organisation, passphrase_file: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @passphrase_option
 @organisation_option
-def make(  # noqa: PLR0913
+def make(
     *,
     organisation: Organisation,
     nonce: str | None,
