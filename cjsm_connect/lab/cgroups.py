@@ -10,7 +10,7 @@ import errno
 from functools import partial
 from pathlib import Path
 
-from cjsm_connect.lab.machine import wait_until
+from cjsm_connect.lab.machine import kill, wait_until
 from cjsm_connect.results import CjsmError
 
 # joins the groups named by its first argument, then becomes the command in the others
@@ -26,24 +26,31 @@ def joining(name: str, argv: list[str]) -> list[str]:
 
 
 def remove(name: str) -> None:
-    """Remove the groups of a host that has ended; the kernel may need a moment to see that they are empty."""
+    """End every process of a host and remove its groups. A container whose supervisor was killed while it started
+    is found only here."""
     for hierarchy in _hierarchies():
         group = hierarchy / name
         if group.exists() and not wait_until(partial(_removed, group), 5):
-            raise CjsmError(f"processes are left in the control group {group}; end them and run this again.")
+            raise CjsmError(f"processes in the control group {group} cannot be ended; see {group}/cgroup.procs.")
 
 
 def _removed(group: Path) -> bool:
-    """Remove a group and those below it, the deepest first; False while a process is in one of them."""
+    """Kill what is in a group and below, then remove them, the deepest first; False while one is still in use."""
     below = sorted((path for path in group.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts))
     try:
         for path in [*below, group]:
+            _kill_members(path)
             path.rmdir()
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
         return False
     return True
+
+
+def _kill_members(group: Path) -> None:
+    for pid in (group / "cgroup.procs").read_text().split():
+        kill(int(pid))
 
 
 def _hierarchies() -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cjsm_connect.lab import cgroups, identity, images, mirror, network
 from cjsm_connect.lab.entry import LABS
-from cjsm_connect.lab.machine import remove_tree, run, unmount_below, wait_until
+from cjsm_connect.lab.machine import kill, remove_tree, run, unmount_below, wait_until
 from cjsm_connect.lab.topology import Host, namespace
 from cjsm_connect.results import CjsmError
 
@@ -100,12 +100,25 @@ def run_in(
 
 
 def entering(lab: str, host: Host, argv: list[str]) -> list[str]:
-    """The command that runs `argv` in a host as root (nsenter(1))."""
+    """The command that runs `argv` in a host as root (nsenter(1)), with no capability that the host's own root lacks:
+    nsenter alone would keep the machine's, and a `date --set` in the host would set the machine's clock."""
     pid = first_process(lab, host)
     if not pid:
         raise CjsmError(f"{host.name} of the lab '{lab}' does not run; start it with `cjsm lab up --lab {lab}`.")
+    confined = ["setpriv", f"--bounding-set={_dropped(pid)}", "--inh-caps=-all", "--"]
     environment = ["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb", "LANG=C.UTF-8"]
-    return ["nsenter", f"--target={pid}", "--all", "--wd", "--", *environment, *argv]
+    return ["nsenter", f"--target={pid}", "--all", "--wd", "--", *confined, *environment, *argv]
+
+
+def _dropped(pid: int) -> str:
+    """What setpriv(1) has to take from the bounding set so that it is that of a process (capabilities(7))."""
+    theirs, ours = _bounding_set(pid), _bounding_set(os.getpid())
+    return ",".join(f"-cap_{number}" for number in range(64) if (ours & ~theirs) >> number & 1) or "+cap_0"
+
+
+def _bounding_set(pid: int) -> int:
+    rows = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(row.split()[1] for row in rows if row.startswith("CapBnd:")), 16)
 
 
 def state(lab: str, host: Host) -> str:
@@ -138,18 +151,11 @@ def cut_power(lab: str, host: Host) -> None:
     """End a host at once and unmount it; its upper layer stays as it was."""
     for pid in (first_process(lab, host), supervisor(lab, host)):
         if pid:
-            _kill(pid)
+            kill(pid)
     if not wait_until(lambda: not supervisor(lab, host), 5):
         raise CjsmError(f"{host.name} of the lab '{lab}' cannot be ended; see process {supervisor(lab, host)}.")
     cgroups.remove(namespace(lab, host.name))
     unmount_below(root(lab, host))
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def forget(lab: str, host: Host) -> None:

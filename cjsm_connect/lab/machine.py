@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -85,6 +86,12 @@ def wait_until(true: Callable[[], bool], seconds: float, interval: float = 0.02)
             return True
         time.sleep(interval)
     return true()
+
+
+def kill(pid: int) -> None:
+    """End a process at once; one that has just ended is as good."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def mounts_below(folder: Path) -> list[str]:

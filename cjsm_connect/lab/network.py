@@ -6,11 +6,10 @@ Nothing of it exists in the machine's own network, so no packet of the lab can l
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 from cjsm_connect.lab import topology
-from cjsm_connect.lab.machine import run, wait_until
+from cjsm_connect.lab.machine import kill, run, wait_until
 from cjsm_connect.lab.topology import NETWORKS, SWITCH, Leg, Network, Node, namespace
 
 NETNS = Path("/run/netns")
@@ -63,10 +62,7 @@ def end_processes(lab: str) -> None:
 
 def _end(pids: list[int]) -> None:
     for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        kill(pid)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 2)
 
 

@@ -1,0 +1,63 @@
+"""The lab as the product makes it: bare hosts, apply, sign, apply. Built once for each state of the sources."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from cjsm_connect.lab import kept, labels
+from cjsm_connect.lab.digest import of_applied
+from cjsm_connect.lab.entry import CLONE, INSIDE, LABS
+from cjsm_connect.lab.laboratory import HEALTHY, Lab
+from cjsm_connect.results import CjsmError
+
+
+def ensure(lab: Lab) -> None:
+    """Have the lab run with a `healthy` label made from the present sources; build it only if there is none.
+
+    Raises:
+        CjsmError: apply failed; the lab is left as it was then.
+    """
+    digest = of_applied()
+    stamp = LABS / lab.name / "healthy.digest"
+    if lab.running() and HEALTHY in labels.saved(lab.name) and stamp.is_file() and stamp.read_text() == digest:
+        return
+    lab.down()
+    if kept.is_kept(HEALTHY, digest):
+        lab.up(HEALTHY, digest)
+    else:
+        lab.up()
+        build(lab)
+        lab.save(HEALTHY)
+        lab.keep(HEALTHY, digest)
+    stamp.write_text(digest)
+
+
+def build(lab: Lab) -> None:
+    """Apply, sign, apply: what an organisation and the operator do, by the commands they type."""
+    run(lab, "apply")
+    lab.sign()
+    run(lab, "apply")
+
+
+def run(lab: Lab, *arguments: str) -> str:
+    """Run a verb on the lab's organisation; returns what it printed.
+
+    Raises:
+        CjsmError: it ended with an error; the message has the end of what it said.
+    """
+    done = verb(lab, *arguments)
+    if done.returncode:
+        raise CjsmError(
+            f"cjsm {' '.join(arguments)} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}"
+        )
+    return done.stdout
+
+
+def verb(lab: Lab, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a verb on the lab's organisation in a process of its own, whatever comes of it."""
+    argv = [sys.executable, str(CLONE / "cli.py"), *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != INSIDE}
+    environment["CJSM_ORG"] = str(lab.organisation_folder)
+    return subprocess.run(argv, env=environment, input=text, capture_output=True, text=True, check=False)
