@@ -11,9 +11,11 @@ from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import hub_side_address, inner_addresses
+from cjsm_connect.probes import postfix
 from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
 
 TLS = "/etc/cjsm/tls"
+MAPS = "/etc/cjsm/maps"
 
 Arguments = Callable[[Organisation, Host], dict[str, Any] | None]
 
@@ -37,7 +39,9 @@ def tls(organisation: Organisation, host: Host) -> dict[str, Any] | None:
     """Where the keys and certificates of a host are, and which of its listeners present them."""
     if host.role == "firewall":
         return None
-    identities = {"inner": _identity("inner", _inner_listeners(organisation, host))}
+    inner = _identity("inner", _inner_listeners(organisation, host))
+    # with pinned keys there need be no authority
+    identities = {"inner": inner if organisation.inner.ca_file else {**inner, "authority": ""}}
     if host.role == "relay":
         hub = [[str(hub_side_address(organisation, host)), organisation.hub.listen_port]]
         identities["hub"] = _identity("hub", hub)
@@ -79,12 +83,34 @@ def configuration(organisation: Organisation, host: Host) -> dict[str, Any]:
     }
 
 
+def relay(organisation: Organisation, host: Host) -> dict[str, Any] | None:
+    """Which settings are told, and what the lookup tables are asked."""
+    if host.role == "firewall" or host.mta != "postfix":
+        return None
+    watched = ("/etc/postfix/main.cf", "/etc/postfix/master.cf", MAPS)
+    lookups = postfix.relay_lookups if host.role == "relay" else postfix.mail_lookups
+    return {"parameters": postfix.PARAMETERS, "lookups": lookups(organisation, host), "watched": watched}
+
+
+def domains(organisation: Organisation, host: Host) -> dict[str, Any] | None:
+    """Which tables follow from the list of domains."""
+    if host.role == "firewall" or host.mta != "postfix":
+        return None
+    local = ("local_domains",) if host.mailboxes == "local" else ()
+    names = (
+        ("relay_domains", "transport", "recipients", "tls_policy") if host.role == "relay" else ("transport", *local)
+    )
+    return {"folder": MAPS, "names": names}
+
+
 ARGUMENTS: dict[str, Arguments] = {
     "system": system,
     "firewall": firewall,
     "logging": logging,
     "configuration": configuration,
     "tls": tls,
+    "relay": relay,
+    "domains": domains,
 }
 
 

@@ -1,0 +1,127 @@
+"""What Postfix is asked: names of settings, and keys for its lookup tables, some of which must not be there. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.routes import (
+    CJSM_DOMAINS,
+    SELF_TEST_RECIPIENT,
+    hub_next_hop,
+    hub_side_address,
+    inner_addresses,
+    inner_next_hops,
+    next_hop,
+)
+
+STRANGER = "192.0.2.254"  # an address that no table may admit (RFC 5737)
+UNKNOWN_KEY = ":".join(["00"] * 32)
+FOREIGN_DOMAIN = "elsewhere.example"
+
+PARAMETERS = (
+    "address_verify_map",
+    "authorized_submit_users",
+    "bounce_queue_lifetime",
+    "default_transport",
+    "local_transport",
+    "maximal_queue_lifetime",
+    "message_size_limit",
+    "mydestination",
+    "mynetworks",
+    "non_smtpd_milters",
+    "parent_domain_matches_subdomains",
+    "relay_domains",
+    "relay_recipient_maps",
+    "relay_transport",
+    "relayhost",
+    "smtp_tls_CAfile",
+    "smtp_tls_CApath",
+    "smtp_tls_chain_files",
+    "smtp_tls_loglevel",
+    "smtp_tls_mandatory_ciphers",
+    "smtp_tls_mandatory_protocols",
+    "smtp_tls_policy_maps",
+    "smtp_tls_security_level",
+    "smtp_tls_secure_cert_match",
+    "smtp_tls_wrappermode",
+    "smtpd_client_restrictions",
+    "smtpd_delay_reject",
+    "smtpd_forbid_bare_newline",
+    "smtpd_forbid_bare_newline_exclusions",
+    "smtpd_forbid_unauth_pipelining",
+    "smtpd_milters",
+    "smtpd_recipient_restrictions",
+    "smtpd_relay_restrictions",
+    "smtpd_sasl_auth_enable",
+    "smtpd_sender_restrictions",
+    "smtpd_tls_CAfile",
+    "smtpd_tls_CApath",
+    "smtpd_tls_ask_ccert",
+    "smtpd_tls_chain_files",
+    "smtpd_tls_fingerprint_digest",
+    "smtpd_tls_loglevel",
+    "smtpd_tls_mandatory_ciphers",
+    "smtpd_tls_mandatory_protocols",
+    "smtpd_tls_received_header",
+    "smtpd_tls_req_ccert",
+    "smtpd_tls_security_level",
+    "tls_append_default_CA",
+    "transport_maps",
+    "unverified_recipient_defer_code",
+    "unverified_recipient_reject_code",
+    "virtual_alias_maps",
+)
+
+Lookups = dict[str, dict[str, Any]]
+
+
+def listener(address: object, port: int) -> str:
+    """The name of a listening service as master.cf and `postconf -M` write it."""
+    return f"[{address}]:{port}/inet" if ":" in str(address) else f"{address}:{port}/inet"
+
+
+def hub_listener(organisation: Organisation, relay: Host) -> str:
+    """The relay's service for the hub."""
+    return listener(hub_side_address(organisation, relay), organisation.hub.listen_port)
+
+
+def inner_listeners(organisation: Organisation, host: Host) -> tuple[str, ...]:
+    """The services of a relay or mail server for the inner hop."""
+    port = organisation.inner.relay_port if host.role == "relay" else organisation.inner.mail_port
+    return tuple(listener(address, port) for address in inner_addresses(organisation, host))
+
+
+def relay_lookups(organisation: Organisation, host: Host) -> Lookups:
+    """Routes, TLS policy of each next hop (and of look-alikes), and who is admitted by each listener."""
+    hub, inner = hub_listener(organisation, host), inner_listeners(organisation, host)[0]
+    destinations = (*CJSM_DOMAINS, *organisation.domains.names, SELF_TEST_RECIPIENT, FOREIGN_DOMAIN)
+    sources = (*map(str, organisation.hub.sources), STRANGER)
+    mail = tuple(str(address) for other in organisation.mail_servers for address in other.addresses)
+    return {
+        "routes": _asked("", "transport_maps", destinations),
+        "hub_policy": _asked("cjsm/unix", "smtp_tls_policy_maps", (hub_next_hop(organisation), *CJSM_DOMAINS)),
+        "inner_policy": _asked("inner/unix", "smtp_tls_policy_maps", inner_next_hops(organisation, host)),
+        "hub_sources": _asked(hub, "smtpd_client_restrictions", sources),
+        "hub_keys": _asked(hub, "smtpd_client_restrictions", (*organisation.hub.fingerprints, UNKNOWN_KEY)),
+        "inner_sources": _asked(inner, "smtpd_client_restrictions", (*mail, STRANGER)),
+        "inner_destinations": _asked(inner, "smtpd_relay_restrictions", (*CJSM_DOMAINS, FOREIGN_DOMAIN)),
+        "inner_senders": _asked(inner, "smtpd_sender_restrictions", (*organisation.domains.names, FOREIGN_DOMAIN)),
+    }
+
+
+def mail_lookups(organisation: Organisation, host: Host) -> Lookups:
+    """The route to the relay and its TLS policy, who may use the inner listener, whom the internet may not speak for."""
+    inner = inner_listeners(organisation, host)[0]
+    relays = tuple(str(address) for other in organisation.relays for address in other.addresses)
+    hops = tuple(inner_next_hops(organisation, host))
+    return {
+        "routes": _asked("", "transport_maps", (*CJSM_DOMAINS, FOREIGN_DOMAIN)),
+        "inner_policy": _asked("cjsm-inner/unix", "smtp_tls_policy_maps", (*hops, next_hop(STRANGER, 25))),
+        "inner_sources": _asked(inner, "smtpd_client_restrictions", (*relays, STRANGER)),
+        "internet_senders": _asked("smtp/inet", "smtpd_sender_restrictions", (*CJSM_DOMAINS, FOREIGN_DOMAIN)),
+    }
+
+
+def _asked(service: str, parameter: str, keys: Any) -> dict[str, Any]:
+    return {"service": service, "parameter": parameter, "keys": list(keys)}

@@ -1,0 +1,116 @@
+"""Postfix as it would act: its settings and services, what its tables answer, its queue, and what it has loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from typing import Any
+
+from cjsm_connect.remote.common import attempt, read
+
+TABLE = re.compile(r"\b(?:lmdb|hash|btree|cdb|texthash|cidr|pcre|regexp):/[^\s,}]+")
+
+
+def observe(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`parameters`: names of main.cf settings; `lookups`: {name: {service, parameter, keys}}; `watched`: paths.
+
+    The tables asked are those that the effective setting names, not those that were installed.
+    """
+    complaints: list[str] = []
+    main = settings(said(complaints, "postconf", *arguments["parameters"]))
+    found = services(said(complaints, "postconf", "-M"), said(complaints, "postconf", "-P"))
+    said(complaints, "postconf", "-n")
+    said(complaints, "postfix", "check")
+    return {
+        "version": attempt(["postconf", "-h", "mail_version"])[1].strip(),
+        "main": main,
+        "services": found,
+        "complaints": complaints,
+        "lookups": {name: looked_up(main, found, wanted) for name, wanted in arguments["lookups"].items()},
+        "queue": queue(),
+        "loaded": loaded(arguments["watched"]),
+    }
+
+
+def said(complaints: list[str], *command: str) -> str:
+    """What a program prints; what it says of errors, and warnings, is noted."""
+    _, out, err = attempt(list(command))
+    # postfix-script(1) refreshes the chroot of Debian's unused services and says so; that is no complaint
+    complaints += [line for line in err.splitlines() if line.strip() and "updating " not in line]
+    return out
+
+
+def settings(text: str) -> dict[str, Any]:
+    """The output of postconf(1): {name: value}."""
+    rows = (line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return {name.strip(): value.strip() for name, value in rows}
+
+
+def services(entries: str, options: str) -> dict[str, Any]:
+    """master.cf: {"NAME/TYPE": {chroot, command, options: {parameter: value}}}; postconf(1) -M and -P."""
+    found: dict[str, Any] = {}
+    for line in entries.splitlines():
+        fields = line.split(None, 8)
+        if len(fields) > 7:
+            found[fields[0] + "/" + fields[1]] = {"chroot": fields[4], "command": fields[7], "options": {}}
+    for name, value in settings(options).items():
+        service, _, parameter = name.rpartition("/")
+        if service in found:
+            found[service]["options"][parameter] = value
+    return found
+
+
+def looked_up(main: dict[str, Any], found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """What each key gets from the tables of a setting, asked in their order; the first answer counts, as in Postfix."""
+    options = found.get(wanted["service"], {}).get("options", {})
+    tables = TABLE.findall(options.get(wanted["parameter"], main.get(wanted["parameter"], "")))
+    answers: dict[str, Any] = dict.fromkeys(wanted["keys"])
+    for table in tables:
+        missing = [key for key in wanted["keys"] if answers[key] is None]
+        answers.update(answered(table, missing))
+    return {"tables": tables, "answers": answers}
+
+
+def answered(table: str, keys: list[str]) -> dict[str, Any]:
+    """The keys that a table knows, with what it says of them; postmap(1) -q."""
+    _, out, _ = attempt(["postmap", "-q", "-", table], "".join(key + "\n" for key in keys))
+    rows = (line.split("\t", 1) for line in out.splitlines() if "\t" in line)
+    return {key: value for key, value in rows if key in keys}
+
+
+def queue() -> dict[str, Any]:
+    """How many messages wait, since when (seconds since 1970), and the most frequent reasons; postqueue(1) -j."""
+    code, out, err = attempt(["postqueue", "-j"], seconds=10)
+    if code:
+        return {"unreadable": err.strip()[-300:]}
+    messages = [json.loads(line) for line in out.splitlines()]
+    reasons = Counter(
+        recipient["delay_reason"]
+        for message in messages
+        for recipient in message["recipients"]
+        if recipient.get("delay_reason")
+    )
+    return {
+        "messages": len(messages),
+        "oldest": min((message["arrival_time"] for message in messages), default=None),
+        "reasons": [[reason[:300], count] for reason, count in reasons.most_common(5)],
+    }
+
+
+def loaded(paths: list[str]) -> dict[str, Any]:
+    """When Postfix read its configuration (its queue manager starts anew at each reload), and the newest of `paths`."""
+    ages = {path: os.lstat(path).st_mtime for path in paths if os.path.lexists(path)}
+    newest = max(ages, key=lambda path: ages[path], default="")
+    return {"at": queue_manager(), "newest": newest, "changed": ages.get(newest)}
+
+
+def queue_manager() -> Any:
+    """The start of qmgr(8) in seconds since 1970; None when it does not run. proc(5)."""
+    booted = re.findall(r"^btime (\d+)", read("/proc/stat"), re.MULTILINE)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        state = read("/proc/%s/stat" % pid)
+        if "(qmgr)" in state:
+            return float(booted[0]) + int(state[state.rindex(")") :].split()[20]) / os.sysconf("SC_CLK_TCK")
+    return None
