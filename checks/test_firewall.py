@@ -196,6 +196,8 @@ def test_drops_recorded(seen: Seen, verdict: Verdict) -> None:
         verdict(bool(logged), expected="drops logged to a group", observed=f"drops in {chain} are not logged")
         limited = all(rule["limited"] for rule in logged)
         verdict(limited, expected="logging limited in rate", observed=f"a flood fills the log of {chain}")
+    recorder = seen.fact("firewall", "log", "recorder")
+    verdict(recorder == "active", expected="ulogd2 running", observed=f"ulogd2 is {recorder}")
     verdict(seen.fact("firewall", "log", "exists"), expected="a log of dropped packets", observed="ulogd2 writes none")
     verdict(True, expected="counted, and logged at a limited rate", observed="in, out and through")
 

@@ -37,7 +37,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "unconfirmed": firewall.armed(),
         "listing": firewall.live(table),
         "sysctls": {name.replace("/", "."): common.read("/proc/sys/" + name).strip() for name in SYSCTLS},
-        "log": log(arguments["log_file"]),
+        "log": {**log(arguments["log_file"]), "recorder": recorder()},
     }
 
 
@@ -148,6 +148,11 @@ def foreign(table: str, ruleset: list[dict[str, Any]]) -> dict[str, list[dict[st
 def rules_in(table: str, chain: str, ruleset: list[dict[str, Any]]) -> int:
     """How many rules a chain has."""
     return sum(item["rule"]["chain"] == chain for item in of(table, "rule", ruleset))
+
+
+def recorder() -> str:
+    """The state of the service that writes dropped packets down."""
+    return common.attempt(["systemctl", "is-active", "ulogd2.service"])[1].strip()
 
 
 def log(path: str) -> dict[str, Any]:

@@ -1,0 +1,186 @@
+"""Ways in which a firewall stops protecting, most of them without anybody noticing."""
+
+from __future__ import annotations
+
+from cjsm_connect.remote.firewall import BOOT, MAIN
+from faults import Patient, fault
+
+TABLE = ("inet", "cjsm")
+BY_HAND = {
+    "firewall.never-disabled": "the live rules are no longer those of the boot file",
+    "firewall.reasons": "a rule put in by hand says nothing",
+}
+NOT_THE_FILE = {"firewall.never-disabled": "the live rules are no longer those of the boot file"}
+
+
+def chain(host: Patient, name: str) -> str:
+    """The rules of one chain as they are now."""
+    return host.run(["nft", "--handle", "list", "chain", *TABLE, name]).stdout
+
+
+def rewritten(host: Patient, old: str, new: str) -> None:
+    """Change the boot file and load it: live rules and file agree, as after an editor and a reload."""
+    host.replace(BOOT, old, new)
+    host.run(["nft", "-f", BOOT])
+
+
+def remove(host: Patient, name: str, text: str) -> None:
+    """Delete the rules of a chain that hold a text."""
+    for line in chain(host, name).splitlines():
+        if text in line:
+            host.run(["nft", "delete", "rule", *TABLE, name, "handle", line.rpartition("# handle ")[2]])
+    assert text not in chain(host, name)
+
+
+@fault("firewall.port-23-open", host="firewall", violates="firewall.only-declared-flows", entails=BY_HAND)
+def port_23_open(host: Patient) -> None:
+    """Telnet is let in, as after a hurried test."""
+    host.run(["nft", "insert", "rule", *TABLE, "input", "tcp", "dport", "23", "accept"])
+    assert "tcp dport 23 accept" in chain(host, "input")
+
+
+@fault(
+    "firewall.hub-port-open-to-all",
+    host="firewall",
+    violates="firewall.only-declared-flows",
+)
+def hub_port_open_to_all(host: Patient) -> None:
+    """Whoever reaches the firewall reaches the relay's CJSM port: the source address was taken out of the rule."""
+    rewritten(host, "ip saddr 203.0.113.21 ip daddr 198.51.100.10 tcp dport", "ip daddr 198.51.100.10 tcp dport")
+    assert "\t\tip daddr 198.51.100.10 tcp dport" in chain(host, "forward")
+
+
+@fault(
+    "firewall.policy-accept",
+    host="relay",
+    violates="firewall.default-deny",
+    entails=NOT_THE_FILE | {"firewall.drops-recorded": "what is accepted is not counted as dropped"},
+)
+def policy_accept(host: Patient) -> None:
+    """The input chain lets through what no rule mentions."""
+    host.run(["nft", "add chain inet cjsm input { policy accept ; }"])
+    remove(host, "input", 'counter name "drop_input"')
+    assert "policy accept" in chain(host, "input")
+
+
+@fault(
+    "firewall.flushed",
+    host="relay",
+    violates="firewall.default-deny",
+    entails=NOT_THE_FILE
+    | {
+        "firewall.only-declared-flows": "without rules everything answers",
+        "firewall.egress": "without rules everything can be reached",
+        "firewall.declared-flows-open": "there is no rule for them",
+        "firewall.drops-recorded": "nothing is dropped",
+        "firewall.path-mtu-discovery": "there is no rule that lets it pass",
+        "firewall.anti-spoofing": "there is no rule that drops forged packets",
+    },
+)
+def flushed(host: Patient) -> None:
+    """Somebody stopped the firewall to look for a fault, and forgot it."""
+    host.run(["nft", "flush", "ruleset"])
+    assert not host.run(["nft", "list", "ruleset"]).stdout.strip()
+
+
+@fault(
+    "firewall.asleep",
+    host="mail",
+    violates="firewall.default-deny",
+    entails=NOT_THE_FILE
+    | {
+        "firewall.only-declared-flows": "rules that sleep drop nothing",
+        "firewall.egress": "rules that sleep drop nothing",
+    },
+)
+def asleep(host: Patient) -> None:
+    """The table is there with all its rules, and dormant: none of them applies."""
+    host.run(["nft", "add table inet cjsm { flags dormant ; }"])
+    assert "dormant" in host.run(["nft", "list", "table", *TABLE]).stdout
+
+
+@fault("firewall.disabled-at-boot", host="relay", violates="firewall.never-disabled")
+def disabled_at_boot(host: Patient) -> None:
+    """All is well until the next reboot: the unit that loads the rules is not enabled."""
+    host.run(["systemctl", "disable", "nftables.service"])
+    assert host.run(["systemctl", "is-enabled", "nftables.service"], check=False).stdout.strip() == "disabled"
+
+
+@fault("firewall.flushed-at-boot", host="mail", violates="firewall.never-disabled")
+def flushed_at_boot(host: Patient) -> None:
+    """A second tool appends its own rules to nftables.conf, behind the `flush ruleset` it always begins with."""
+    host.write(MAIN, host.read(MAIN) + "flush ruleset\n")
+    assert host.read(MAIN).endswith("flush ruleset\n")
+
+
+@fault(
+    "firewall.ssh-from-anywhere",
+    host="relay",
+    violates="firewall.administration",
+    entails={"firewall.only-declared-flows": "SSH from anywhere is no declared flow"},
+)
+def ssh_from_anywhere(host: Patient) -> None:
+    """The administration address was taken out of the SSH rule, in the file and live, so that both agree."""
+    rewritten(host, "ip saddr 192.0.2.100 ip daddr 198.51.100.10 tcp dport 22", "tcp dport 22")
+    assert "\t\ttcp dport 22 ct state new" in chain(host, "input")
+
+
+@fault("firewall.time-not-let-out", host="relay", violates="firewall.declared-flows-open")
+def time_not_let_out(host: Patient) -> None:
+    """The rule for NTP was lost from file and live rules: the clock will drift, and nothing says so."""
+    rewritten(host, "udp dport 123", "udp dport 1123")
+    assert "udp dport 123 " not in chain(host, "output")
+
+
+@fault(
+    "firewall.mail-may-leave-anywhere",
+    host="relay",
+    violates="firewall.egress",
+    entails={"firewall.only-declared-flows": "port 25 to anywhere is no declared flow of the relay"},
+)
+def mail_may_leave_anywhere(host: Patient) -> None:
+    """The relay may connect to anybody's port 25: a missing route would go to the MX, in the clear."""
+    rewritten(host, "policy drop;\n\t\toif", 'policy drop;\n\t\ttcp dport 25 accept comment "mail"\n\t\toif')
+    assert "tcp dport 25 accept" in chain(host, "output")
+
+
+@fault("firewall.large-packets-hang", host="firewall", violates="firewall.path-mtu-discovery", entails=NOT_THE_FILE)
+def large_packets_hang(host: Patient) -> None:
+    """All ICMP is dropped on its way through, "for security": small messages arrive, large ones hang."""
+    remove(host, "forward", "icmp type destination-unreachable")
+
+
+@fault("firewall.forged-sources-pass", host="firewall", violates="firewall.anti-spoofing", entails=NOT_THE_FILE)
+def forged_sources_pass(host: Patient) -> None:
+    """Reverse path filtering was taken out while a second line was tried."""
+    remove(host, "prerouting", "fib saddr")
+
+
+@fault("firewall.nothing-recorded", host="firewall", violates="firewall.drops-recorded")
+def nothing_recorded(host: Patient) -> None:
+    """ulogd2 does not run: packets are dropped and nobody will ever know."""
+    host.run(["systemctl", "disable", "--now", "ulogd2.service"])
+    assert host.run(["systemctl", "is-active", "ulogd2.service"], check=False).stdout.strip() == "inactive"
+
+
+@fault("firewall.translated", host="relay", violates="firewall.foreign-tables")
+def translated(host: Patient) -> None:
+    """Another program sends what comes for port 8025 to the inner listener."""
+    host.run(["nft", "-f", "-"], input="table ip portmap { chain in { type nat hook prerouting priority dstnat; "
+             "tcp dport 8025 redirect to :2525; } }\n")  # fmt: skip
+    assert "redirect to :2525" in host.run(["nft", "list", "table", "ip", "portmap"]).stdout
+
+
+@fault("firewall.relay-forwards", host="relay", violates="firewall.no-bypass")
+def relay_forwards(host: Patient) -> None:
+    """Forwarding was switched on for a test: with a leg in two networks the relay is a way round the firewall."""
+    host.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
+    assert host.read("/proc/sys/net/ipv4/ip_forward").strip() == "1"
+
+
+@fault("firewall.unconfirmed", host="mail", violates="firewall.never-disabled")
+def unconfirmed(host: Patient) -> None:
+    """An apply died between loading new rules and confirming them: in an hour the host undoes them."""
+    unit = ["systemd-run", "--quiet", "--unit=cjsm-firewall-undo", "--on-active=1h", "/bin/true"]
+    host.run(unit)
+    assert host.run(["systemctl", "is-active", "cjsm-firewall-undo.timer"]).stdout.strip() == "active"
