@@ -26,6 +26,7 @@ from pyinfra.context import ctx_host, ctx_state  # noqa: E402
 from cjsm_connect import remote  # noqa: E402
 from cjsm_connect.operations.converge import Job, converge  # noqa: E402
 from cjsm_connect.operations.fast import FastSSH  # noqa: E402
+from cjsm_connect.operations.ssh import hinted  # noqa: E402
 from cjsm_connect.organisation import Organisation, load  # noqa: E402
 from cjsm_connect.organisation.inventory import data  # noqa: E402
 
@@ -127,7 +128,8 @@ def outcome_of(state: State, name: str, problem: str) -> dict[str, Any]:
             continue
         steps[step] = answered(meta.stdout)
         if meta.did_error():
-            failed = failed or f"{step}: {noted.get('problem') or said(meta)}"
+            why = noted.get("problem") or said(meta)
+            failed = failed or f"{step}: {' '.join(filter(None, (hinted(why), why)))}"
     if host in state.failed_hosts or host not in state.activated_hosts:
         failed = failed or problem or "the connection failed"
     return {"steps": steps, "failed": failed}

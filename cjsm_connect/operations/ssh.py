@@ -184,22 +184,23 @@ def _fingerprint(key: paramiko.PKey) -> str:
     return f"{key.get_name()} {key.fingerprint}"
 
 
+HINTS = {
+    "a password is required": "sudo asked for a password; expected what ssh.sudo says in the organisation file",
+    "is not in the sudoers": "the user may not use sudo there",
+    "incorrect password": "sudo refused the password",
+    "python3: No such file": "python3 is missing; install it there first: apt install python3-minimal",
+    "No space left on device": "its disk is full; nothing was replaced. Make room, then run this again",
+}
+
+
 def explained(host: Host | Vantage, problem: str, said: str) -> str:
     """A sentence for a program that gave no good answer, from what the host said on standard error."""
-    hints = {
-        "a password is required": "sudo asked for a password; expected what ssh.sudo says in the organisation file",
-        "is not in the sudoers": "the user may not use sudo there",
-        "incorrect password": "sudo refused the password",
-        "python3: No such file": "python3 is missing; install it there first: apt install python3-minimal",
-        "No space left on device": "its disk is full; nothing was replaced",
-    }
-    everything = problem + "\n" + said
-    for sign, sentence in hints.items():
-        if sign.lower() in everything.lower():
-            return f"{host.name}: {sentence} ({_last_line(said) or problem})"
-    return f"{host.name}: {problem}" + (f" ({_last_line(said)})" if said.strip() else "")
+    hint = hinted(problem + "\n" + said)
+    last = said.strip().splitlines()[-1:] or [""]
+    detail = f" ({last[0][:300]})" if last[0] and last[0] not in problem else ""
+    return f"{host.name}: {hint or problem}{detail}"
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1][:300] if lines else ""
+def hinted(text: str) -> str:
+    """What a person should know of a host's own words, "" where we know nothing better."""
+    return next((sentence for sign, sentence in HINTS.items() if sign.lower() in text.lower()), "")

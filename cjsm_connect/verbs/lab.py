@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -98,6 +99,8 @@ def execute(name: str, host: str, argv: tuple[str, ...]) -> None:
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED)
 def shell(name: str, argv: tuple[str, ...]) -> None:
     """Run a command, or a shell, as the lab's administrator: cjsm lab shell -- pyinfra inventories/lab/inventory.py"""
+    # pyinfra and pytest are those of this environment, whether or not it was activated
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     entry.execute(name, list(argv) or [os.environ.get("SHELL", "/bin/sh")])
 
 

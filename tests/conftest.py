@@ -1,0 +1,50 @@
+"""What tests share: the lab in its healthy state, and the command line on it."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cjsm_connect.lab import Lab, healthy
+
+NAME = "test"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--keep", action="store_true", help="leave the lab up, broken as it may be")
+
+
+@pytest.fixture(scope="session")
+def running_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The lab `test`, healthy. One that ran before the tests goes on running after them."""
+    report = request.config.pluginmanager.getplugin("terminalreporter")
+    lab = Lab(NAME, report.write_line if report else print)
+    was_up = lab.running()
+    healthy.ensure(lab)
+    yield lab
+    if request.config.getoption("--keep"):
+        print(f"\nthe lab is left up: ./cjsm lab exec --lab {NAME} relay -- COMMAND")
+    elif not was_up:
+        lab.down()
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, running_lab: Lab) -> Lab:
+    """The healthy lab. `@pytest.mark.touches("relay")` says which hosts a test leaves changed: they are reset first."""
+    marker = request.node.get_closest_marker("touches")
+    soiled = request.config.stash.setdefault(SOILED, set())
+    if soiled:
+        running_lab.reset(sorted(soiled))
+        soiled.clear()
+    if marker:
+        soiled.update(marker.args)
+    return running_lab
+
+
+SOILED: pytest.StashKey[set[str]] = pytest.StashKey()
+
+
+@pytest.fixture
+def cjsm(lab: Lab) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a verb on the lab's organisation."""
+    return lambda *arguments, **other: healthy.verb(lab, *arguments, **other)
