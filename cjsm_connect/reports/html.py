@@ -62,6 +62,16 @@ class Prerequisite:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """Equal results of one check on several subjects, told in one line."""
+
+    status: Status
+    title: str
+    vantage: str
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Concern:
     """The results of a concern, what needs attention first."""
 
@@ -126,6 +136,14 @@ def concerns(report: Report) -> tuple[Concern, ...]:
     return tuple(Concern(name, _attention_first(results)) for name, results in grouped.items() if results)
 
 
+def findings(results: Sequence[Result]) -> list[Finding]:
+    """The results with those of one check put together, in the given order."""
+    grouped: dict[tuple[Status, str, str], list[str]] = {}
+    for one in results:
+        grouped.setdefault((one.status, one.title, one.vantage), []).append(one.subject)
+    return [Finding(*key, tuple(subjects)) for key, subjects in grouped.items()]
+
+
 def _attention_first(results: Sequence[Result]) -> tuple[Result, ...]:
     severities = list(Severity)
     return tuple(
@@ -178,6 +196,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"by_status": _by_status, "moment": _moment}
+    environment.filters |= {"by_status": _by_status, "findings": findings, "moment": _moment}
     environment.globals |= {"words": WORDS, "signs": SIGNS, "order": ORDER}
     return environment

@@ -30,7 +30,7 @@ def command(bundle: Path, key: Path, nonce: str | None, as_json: bool) -> None:
     Exit code: 0 genuine, 1 something is wrong with it, 2 the bundle or the key could not be read.
     """
     public = keys.public_key(_read(key, LARGEST_KEY), str(key))
-    found = verify_bundle(_read(bundle, archive.MOST_BYTES), public, nonce, datetime.now(UTC))
+    found = verify_bundle(_read(bundle, archive.MOST_BYTES), public, nonce, _now())
     fingerprint = keys.fingerprint(public)
     if as_json:
         click.echo(json.dumps(as_data(found, fingerprint), indent=1))
@@ -84,6 +84,10 @@ def _next(found: Verification, bundle: Path, nonce: str | None) -> str:
     return (
         f"Compare the key with the hand-signed sheet, then read the report: tar -xOf {bundle} report.html > report.html"
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -50,7 +50,13 @@ def test_passwords_are_taken_out_on_the_host(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["passwordauthentication no", "smtpd_sasl_auth_enable = no", "PermitRootLogin without-password"]
+    "line",
+    [
+        "passwordauthentication no",
+        "kerberosorlocalpasswd yes",
+        "smtpd_sasl_auth_enable = no",
+        "PermitRootLogin without-password",
+    ],
 )
 def test_settings_that_are_no_password_stay_readable(line: str) -> None:
     assert clean(line) == line

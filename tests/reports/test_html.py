@@ -76,6 +76,7 @@ def test_the_sections_come_in_the_order_an_engineer_reads() -> None:
         "completeness",
         "verdict",
         "exceptions",
+        "findings",
         "prerequisites",
         "application",
         "declarations",
@@ -108,6 +109,13 @@ def test_waivers_and_accepted_gaps_are_before_the_results() -> None:
     first_page = text[: text.index('id="prerequisites"')]
     for said in ("The collector arrives in spring", "Logs are lost with the host", "accepted by Sam Administrator"):
         assert said in first_page
+
+
+def test_one_check_on_several_hosts_is_one_line() -> None:
+    failing = [result("tls.inner", Status.FAIL, subject=host) for host in ("relay", "mail")]
+    [finding] = html.findings(failing)
+    assert finding.subjects == ("relay", "mail")
+    assert "(relay, mail)" in page(run(*failing))
 
 
 def test_a_prerequisite_is_as_good_as_its_worst_result_and_advice_never_counts() -> None:

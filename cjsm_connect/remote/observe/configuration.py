@@ -16,7 +16,9 @@ LARGEST = 256 * 1024  # bytes of one text
 SECONDS = 8
 HIDDEN = "(redacted)"
 # "HTTPProxyPassword x", "Acquire::http::Proxy "http://user:secret@proxy:3128";" and the like
-PASSWORD = re.compile(r"(?im)^(\s*[\w.:\"-]*(?:password|passwd|passphrase|secret)\"?[ \t]*[=: \t][ \t]*)\S.*$")
+PASSWORD = re.compile(
+    r"(?im)^(\s*[\w.:\"-]*(?:password|passwd|passphrase|secret)\"?[ \t]*[=: \t][ \t]*)(?!(?:yes|no)$)\S.*$"
+)
 USER_INFO = re.compile(r"(://)[^\s/@\"']+@")
 
 

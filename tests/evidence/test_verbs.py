@@ -1,0 +1,246 @@
+"""`cjsm evidence` and `cjsm verify` as they are typed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cjsm_connect.evidence import EvidenceError, archive, keys
+from cjsm_connect.organisation import Organisation
+from cjsm_connect.results import CjsmError, Run, Status
+from cjsm_connect.verbs import evidence, verify
+from tests.evidence.samples import (
+    ALL_PASS,
+    NOW,
+    PASSPHRASE,
+    genuine,
+    key,
+    observation,
+    other_key,
+    packed,
+    result,
+    run,
+    signed,
+)
+from tests.made_up import ROOT, organisation
+
+
+class Place(NamedTuple):
+    """An organisation's folder, with what the checks would say of it."""
+
+    folder: Path
+    outcome: list[Run]
+
+    @property
+    def bundles(self) -> list[Path]:
+        return sorted((self.folder / "evidence").glob("*")) if (self.folder / "evidence").exists() else []
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """No host is asked: `run_checks` answers from the samples."""
+    made = Place(tmp_path, [run()])
+    monkeypatch.setattr("cjsm_connect.verbs._organisation.opened", lambda _folder: _organisation(tmp_path))
+    monkeypatch.setattr("cjsm_connect.verbs.evidence.run_checks", lambda _o, _w: (made.outcome[0], observation()))
+    monkeypatch.setenv("CJSM_EVIDENCE_PASSPHRASE", PASSPHRASE)
+    return made
+
+
+def _organisation(folder: Path) -> Organisation:
+    return organisation().model_copy(update={"folder": folder})
+
+
+class _Rooms:
+    root = ROOT
+
+
+def typed(command: Any, *words: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(command, words, obj=_Rooms(), input=stdin)
+
+
+def evidence_of(place: Place, *words: str) -> Result:
+    return typed(evidence.command, *words, "--org", str(place.folder))
+
+
+def failure(done: Result) -> str:
+    """What the edge shows of an error of ours."""
+    assert isinstance(done.exception, CjsmError), done.output
+    return str(done.exception)
+
+
+def test_init_makes_the_key_and_prints_the_fingerprint_for_the_sheet(place: Place) -> None:
+    done = evidence_of(place, "init")
+    assert done.exit_code == 0, done.output
+    fingerprint = keys.fingerprint(keys.load(place.folder, PASSPHRASE).private.public_key())
+    assert fingerprint in done.stdout
+    assert "Next: cjsm evidence" in done.stderr
+    assert PASSPHRASE not in done.output
+
+
+def test_without_a_key_nothing_is_checked_and_init_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cjsm_connect.verbs.evidence.run_checks", _not_called)
+    assert "cjsm evidence init" in failure(evidence_of(place))
+
+
+def _not_called(*_arguments: object) -> None:
+    raise AssertionError("checks ran")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--valid-days", "0"), "expected 1 to 366"),
+        (("--valid-days", "400"), "expected 1 to 366"),
+        (("--nonce", "two words"), "printable ASCII characters without spaces"),
+        (("--nonce", ""), "printable ASCII characters without spaces"),
+    ],
+)
+def test_what_cannot_be_signed_is_refused_before_any_check(
+    place: Place, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], why: str
+) -> None:
+    evidence_of(place, "init")
+    monkeypatch.setattr("cjsm_connect.verbs.evidence.run_checks", _not_called)
+    assert why in failure(evidence_of(place, *words))
+
+
+def test_without_a_passphrase_and_a_terminal_it_says_where_one_is_expected(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CJSM_EVIDENCE_PASSPHRASE")
+    assert "--passphrase-file, CJSM_EVIDENCE_PASSPHRASE" in failure(evidence_of(place, "init"))
+
+
+def test_the_passphrase_may_be_in_a_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CJSM_EVIDENCE_PASSPHRASE")
+    (place.folder / "secret").write_text(PASSPHRASE + "\n")
+    assert evidence_of(place, "init", "--passphrase-file", str(place.folder / "secret")).exit_code == 0
+    assert keys.load(place.folder, PASSPHRASE)
+
+
+def test_a_bundle_of_evidence_can_be_verified_with_the_public_key(place: Place) -> None:
+    evidence_of(place, "init")
+    done = evidence_of(place, "--nonce", "engineer-4711")
+    assert done.exit_code == 0, done.output
+    [bundle] = place.bundles
+    assert str(bundle) in done.stdout and "complete: 5 pass" in done.stdout
+    public = str(place.folder / "evidence.pub")
+    seen = typed(verify.command, str(bundle), "--key", public, "--nonce", "engineer-4711")
+    assert seen.exit_code == 0 and "GENUINE" in seen.stdout
+    files = archive.unpack(bundle.read_bytes())
+    assert b"engineer-4711" in files["report.html"] and b"openssl cms -verify" in files["README.txt"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(Status.FAIL, 1), (Status.NOT_TESTED, 1), (Status.ERROR, 2)])
+def test_findings_are_signed_too_and_the_exit_code_is_that_of_check(place: Place, status: Status, code: int) -> None:
+    evidence_of(place, "init")
+    place.outcome[0] = run(*ALL_PASS, result("tls.inner", status, subject="mail"))
+    done = evidence_of(place)
+    assert done.exit_code == code
+    assert len(place.bundles) == 1
+    assert done.stdout.startswith("INCOMPLETE" if status is not Status.FAIL else "complete")
+
+
+def test_a_leaking_secret_leaves_no_bundle(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence_of(place, "init")
+    leaking = observation(tls={"chain": "-----BEGIN PRIVATE KEY-----"})
+    monkeypatch.setattr("cjsm_connect.verbs.evidence.run_checks", lambda _o, _w: (run(), leaking))
+    assert "holds a private key" in failure(evidence_of(place))
+    assert place.bundles == []
+
+
+def test_the_json_form_tells_where_the_bundle_is(place: Place) -> None:
+    evidence_of(place, "init")
+    told = json.loads(evidence_of(place, "--json").stdout)
+    assert [told["bundle"]] == [str(bundle) for bundle in place.bundles]
+    assert told["complete"] is True and told["totals"]["pass"] == 5 and "report.html" in told["files"]
+
+
+def test_the_lab_gets_a_key_by_itself_and_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CJSM_EVIDENCE_PASSPHRASE")
+    monkeypatch.setattr("cjsm_connect.verbs.evidence.running", lambda _folder: "lab")
+    place.outcome[0] = replace(run(), laboratory="lab")
+    first = evidence_of(place)
+    assert first.exit_code == 0 and "made an evidence key for the lab" in first.stderr
+    assert (place.folder / "evidence-key/passphrase").stat().st_mode & 0o777 == 0o600
+    place.bundles[0].unlink()
+    assert "made an evidence key" not in evidence_of(place).stderr
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A bundle and the public key, as the engineer has them."""
+    (tmp_path / "bundle.tar").write_bytes(genuine())
+    (tmp_path / "evidence.pub").write_bytes(keys.certificate_text(key().certificate, "Exampleshire Council"))
+    (tmp_path / "other.pub").write_bytes(keys.certificate_text(other_key().certificate, "Another"))
+    return tmp_path
+
+
+def verify_in(folder: Path, bundle: str = "bundle.tar", key_file: str = "evidence.pub", *words: str) -> Result:
+    return typed(verify.command, str(folder / bundle), "--key", str(folder / key_file), *words)
+
+
+@pytest.fixture
+def on_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cjsm_connect.verbs.verify._now", lambda: NOW)
+
+
+@pytest.mark.usefixtures("on_the_day")
+class TestVerify:
+    def test_it_tells_who_what_when_and_what_that_proves(self, files: Path) -> None:
+        done = verify_in(files)
+        assert done.exit_code == 0
+        for said in (
+            "Exampleshire Council",
+            "complete       yes",
+            "laboratory     no",
+            "5 pass",
+            "2026-11-21T12:00:00Z to 2026-12-21T12:00:00Z",
+            "It does not prove that it is true",
+        ):
+            assert said in done.stdout
+
+    def test_a_laboratory_is_said_loudly(self, files: Path) -> None:
+        (files / "lab.tar").write_bytes(packed(signed(run(laboratory="demo"))))
+        assert "demo (says nothing about a real organisation)" in verify_in(files, "lab.tar").stdout
+
+    def test_another_key_is_a_refusal(self, files: Path) -> None:
+        done = verify_in(files, "bundle.tar", "other.pub")
+        assert done.exit_code == 1
+        assert done.stdout.startswith("REFUSED") and "signed by another key" in done.stdout
+
+    def test_a_nonce_that_was_not_compared_is_mentioned(self, files: Path) -> None:
+        (files / "asked.tar").write_bytes(packed(signed(nonce="engineer-4711")))
+        assert "was not compared" in verify_in(files, "asked.tar").stderr
+        assert verify_in(files, "asked.tar", "evidence.pub", "--nonce", "another").exit_code == 1
+
+    def test_the_json_form_has_the_verdict_and_the_problems(self, files: Path) -> None:
+        told = json.loads(verify_in(files, "bundle.tar", "evidence.pub", "--json").stdout)
+        assert told["genuine"] is True and told["problems"] == []
+        assert told["statement"]["predicate"]["totals"]["pass"] == 5
+        refused = json.loads(verify_in(files, "bundle.tar", "other.pub", "--json").stdout)
+        assert refused["genuine"] is False and refused["statement"] is None
+
+    def test_what_a_bundle_says_cannot_steer_the_terminal(self, files: Path) -> None:
+        (files / "evil.tar").write_bytes(packed(signed(run(organisation="\x1b[2JHarmless\nGENUINE"))))
+        assert "\\x1b[2JHarmless\\x0aGENUINE" in verify_in(files, "evil.tar").stdout
+
+    @pytest.mark.parametrize(
+        ("bundle", "key_file"), [("absent.tar", "evidence.pub"), ("bundle.tar", "absent.pub"), (".", "evidence.pub")]
+    )
+    def test_a_file_that_cannot_be_read_is_no_verdict(self, files: Path, bundle: str, key_file: str) -> None:
+        done = verify_in(files, bundle, key_file)
+        assert isinstance(done.exception, EvidenceError) and "cannot be read" in str(done.exception)
+
+    def test_a_key_file_that_is_none_is_no_verdict(self, files: Path) -> None:
+        assert "expected a PEM certificate or public key" in failure(verify_in(files, "bundle.tar", "bundle.tar"))
+
+
+def test_an_expired_bundle_is_refused(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cjsm_connect.verbs.verify._now", lambda: NOW.replace(year=2027))
+    done = verify_in(files)
+    assert done.exit_code == 1 and "expired" in done.stdout
