@@ -87,7 +87,7 @@ class _Hand:
 # the terminal reporter would write to our stdout; plug-ins of other tools on this machine have no say in results
 _ARGUMENTS = (
     *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:typeguard"),
-    *("--import-mode=importlib", "--continue-on-collection-errors"),
+    *("--import-mode=importlib", "--continue-on-collection-errors", "--assert=plain"),
 )
 
 

@@ -1,0 +1,144 @@
+"""How far a look goes: on a real estate nothing reaches the hub unasked; content goes only where it is discarded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from cjsm_connect.organisation import Organisation
+from cjsm_connect.probes import gather as module
+from cjsm_connect.probes.connections import Place, Unreachable
+from cjsm_connect.probes.gather import Options, gather
+from cjsm_connect.probes.tries import Try
+from cjsm_connect.results import CjsmError
+from tests.made_up import organisation
+
+TRIES = [
+    Try("local", "outside", "relay", "local-active", "tcp"),
+    Try("content", "hub", "relay", "local-active", "smtp", discards=True),
+    Try("handshake", "relay", "relay", "hub-handshake", "smtp"),
+    Try("message", "mail", "mail", "hub-mail", "submit"),
+    Try("elsewhere", "nowhere", "relay", "local-active", "tcp"),
+]
+
+
+@dataclass
+class Estate:
+    """Hosts that answer without a network."""
+
+    organisation: Organisation
+    looks: dict[str, dict[str, Any]]
+    unreachable: tuple[str, ...] = ()
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def ask(self, place: Place, _names: object, entry: str, arguments: dict[str, Any], _seconds: int) -> Any:
+        self.asked.append((place.name, entry))
+        if place.name in self.unreachable:
+            raise Unreachable("SSH does not reach it")
+        if entry == "look:look":
+            return self.looks[place.name]
+        if entry == "tries:main":
+            return {one["id"]: {"connection": "open"} for one in arguments["tries"]}
+        return {topic: {} for topic in arguments["topics"]}
+
+
+def looks(marker: str = "", discards: bool = True, **markers: str) -> dict[str, dict[str, Any]]:
+    names = ("firewall", "relay", "mail")
+    return {name: {"marker": markers.get(name, marker), "discards": discards} for name in names}
+
+
+@pytest.fixture
+def estate(monkeypatch: pytest.MonkeyPatch) -> Estate:
+    found = Estate(organisation(), looks())
+
+    @contextmanager
+    def opened(_: object) -> Iterator[Estate]:
+        yield found
+
+    monkeypatch.setattr(module, "opened", opened)
+    monkeypatch.setattr(module, "all_tries", lambda _: TRIES)
+    return found
+
+
+def untried(observation: dict[str, Any]) -> dict[str, str]:
+    return {name: outcome["not_tried"] for name, outcome in observation["tries"].items() if "not_tried" in outcome}
+
+
+def test_on_a_real_estate_the_hub_is_left_alone(estate: Estate) -> None:
+    observation = gather(estate.organisation)
+    assert observation["lab"] == ""
+    assert set(untried(observation)) == {"handshake", "message", "elsewhere"}
+    assert "--hub" in untried(observation)["handshake"]
+    assert "--send-test-to" in untried(observation)["message"]
+    assert ("relay", "tries:main") not in estate.asked
+
+
+def test_a_handshake_with_the_hub_is_made_when_asked_for_and_still_no_mail_is_sent(estate: Estate) -> None:
+    assert set(untried(gather(estate.organisation, Options(hub=True)))) == {"message", "elsewhere"}
+
+
+def test_mail_is_sent_when_asked_for_and_permitted(estate: Estate) -> None:
+    options = Options(send_test_to="someone@charity.example.cjsm.net")
+    assert set(untried(gather(estate.organisation, options))) == {"handshake", "elsewhere"}
+
+
+def test_mail_without_the_ministrys_permission_is_refused_before_anybody_is_asked(estate: Estate) -> None:
+    unpermitted = organisation(declarations=[])
+    with pytest.raises(CjsmError, match=r"clause 9 .*moj-permission-automated-mail"):
+        gather(unpermitted, Options(send_test_to="someone@charity.example.cjsm.net"))
+    assert estate.asked == []
+
+
+def test_on_the_lab_everything_is_tried(estate: Estate) -> None:
+    estate.looks = looks("h5")
+    observation = gather(estate.organisation)
+    assert observation["lab"] == "h5"
+    assert set(untried(observation)) == {"elsewhere"}
+
+
+@pytest.mark.parametrize("markers", [{"relay": ""}, {"relay": "other"}])
+def test_one_host_without_the_same_marker_makes_it_a_real_estate(estate: Estate, markers: dict[str, str]) -> None:
+    estate.looks = looks("h5", **markers)
+    assert gather(estate.organisation)["lab"] == ""
+
+
+def test_a_host_that_cannot_be_looked_at_makes_it_a_real_estate(estate: Estate) -> None:
+    estate.looks, estate.unreachable = looks("h5"), ("mail",)
+    assert gather(estate.organisation)["lab"] == ""
+
+
+@pytest.mark.parametrize("marker", ["", "h5"])
+def test_no_content_is_sent_where_it_would_not_be_discarded(estate: Estate, marker: str) -> None:
+    estate.looks = looks(marker, discards=False)
+    observation = gather(estate.organisation, Options(hub=True))
+    assert "does not route discard@selftest.invalid to discard" in untried(observation)["content"]
+    assert ("hub", "tries:main") not in estate.asked
+
+
+def test_a_try_from_a_vantage_that_was_not_declared_says_so(estate: Estate) -> None:
+    assert "declares no vantage host 'nowhere'" in untried(gather(estate.organisation))["elsewhere"]
+
+
+def test_a_vantage_that_cannot_be_reached_is_an_error_and_no_answer(estate: Estate) -> None:
+    estate.unreachable = ("outside",)
+    outcome = gather(estate.organisation)["tries"]["local"]
+    assert outcome["error"] == "outside could not try it: SSH does not reach it"
+
+
+def test_a_host_that_cannot_be_reached_is_asked_once_and_the_others_are_reported(estate: Estate) -> None:
+    estate.unreachable = ("relay",)
+    hosts = gather(estate.organisation)["hosts"]
+    assert hosts["relay"] == {"facts": {}, "unreachable": "SSH does not reach it"}
+    assert "system" in hosts["mail"]["facts"]
+    assert estate.asked.count(("relay", "observe.host:observe")) == 0
+
+
+def test_tries_start_before_the_slower_reading_of_hosts(estate: Estate) -> None:
+    gather(estate.organisation)
+    entries = [entry for _, entry in estate.asked]
+    assert entries.index("tries:main") < entries.index("observe.host:observe")
+    assert entries[:3] == ["look:look"] * 3

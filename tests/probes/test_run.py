@@ -1,0 +1,221 @@
+"""A run is complete by construction: what did not run, broke, or could not be read is in the results as an error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks.framework import REGISTRY
+from cjsm_connect.probes import run as module
+from cjsm_connect.probes.run import Wanted, run_checks
+from cjsm_connect.results import CjsmError, Run, Status
+from tests.checks.recordings import observation
+from tests.made_up import ROOT, lab_file, organisation
+
+REQUIREMENT = """
+[[requirement]]
+id = "demo.answer"
+concern = "demo"
+title = "The answer is 42"
+why = "Everything depends on it."
+source = "made up"
+severity = "high"
+
+[[requirement]]
+id = "other.question"
+concern = "other"
+title = "There is a question"
+why = "An answer needs one."
+source = "made up"
+severity = "low"
+"""
+
+HEAD = """
+from checks.framework import check
+"""
+
+CHECK = """
+@check("{id}", requirement="{requirement}", role="{role}", title="A title", remedy="cjsm apply")
+def test_{name}(seen, verdict):
+    {body}
+"""
+
+PASSING = 'verdict(seen.fact("demo", "answer") == 42, expected="42", observed=seen.fact("demo", "answer"))'
+
+
+def check(name: str, body: str = PASSING, role: str = "relay", requirement: str = "demo.answer") -> str:
+    return CHECK.format(id=f"demo.{name}", name=name, body=body, role=role, requirement=requirement)
+
+
+Runner = Callable[..., Run]
+numbers = count()
+
+
+@pytest.fixture
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Run a made-up folder of checks on a made-up observation."""
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    (folder / "conftest.py").write_text((ROOT / "checks/conftest.py").read_text())
+    (folder / "requirements.toml").write_text(REQUIREMENT)
+    monkeypatch.setattr(module, "CHECKS", folder)
+
+    def runner(text: str, *, only: str = "", ended: str = "2026-11-21T12:00:00+00:00", **changes: Any) -> Run:
+        known = dict(REGISTRY)
+        for old in folder.glob("test_made_up_*.py"):
+            old.unlink()
+        # a name of its own: Python keeps modules by their names
+        (folder / f"test_made_up_{next(numbers)}.py").write_text(HEAD + text)
+        seen = observation({"host": "relay", "facts": {"demo": {"answer": 42}}, "ended": ended})
+        (tmp_path / "seen.json").write_text(json.dumps(seen))
+        result, _ = run_checks(organisation(**changes), Wanted(observed=tmp_path / "seen.json", only=only))
+        REGISTRY.clear()
+        REGISTRY.update(known)
+        return result
+
+    return runner
+
+
+def statuses(run: Run) -> dict[str, str]:
+    return {f"{one.check} {one.subject}": one.status.value for one in run.results}
+
+
+def test_a_check_is_judged_on_every_host_of_its_roles(ran: Runner) -> None:
+    run = ran(check("answer", role="relay,mail"))
+    assert statuses(run) == {"demo.answer relay": "pass", "demo.answer mail": "error"}
+    assert run.exit_code == 2
+    assert "mail is not in the observation" in run.results[1].reason
+
+
+def test_a_check_of_the_estate_is_judged_once(ran: Runner) -> None:
+    assert statuses(ran(check("answer", 'verdict(True, expected="a", observed="b")', role="estate"))) == {
+        "demo.answer estate": "pass"
+    }
+
+
+def test_a_failure_is_a_finding_and_the_others_still_run(ran: Runner) -> None:
+    run = ran(check("wrong", 'verdict(False, expected="42", observed="41")') + check("answer"))
+    assert statuses(run) == {"demo.wrong relay": "fail", "demo.answer relay": "pass"}
+    assert run.exit_code == 1
+
+
+@pytest.mark.parametrize("body", ["pass", "1 / 0", 'seen.fact("demo", "unheard of")', "import sys; sys.exit(0)"])
+def test_a_check_that_says_nothing_or_breaks_is_an_error(ran: Runner, body: str) -> None:
+    run = ran(check("broken", body) + check("answer"))
+    assert statuses(run)["demo.broken relay"] == "error"
+    assert run.exit_code == 2
+
+
+def test_a_file_that_cannot_be_read_is_an_error_and_the_rest_is_judged(ran: Runner, tmp_path: Path) -> None:
+    (tmp_path / "checks/test_broken.py").write_text("def test_(:\n")
+    run = ran(check("answer"))
+    assert statuses(run) == {"collection.checks/test_broken.py estate": "error", "demo.answer relay": "pass"}
+    assert run.exit_code == 2
+
+
+def test_a_check_of_a_requirement_that_nobody_asked_for_is_an_error(ran: Runner) -> None:
+    run = ran(check("lost", requirement="demo.unheard-of"))
+    assert run.exit_code == 2
+    assert "'demo.unheard-of' is not in checks/requirements.toml" in run.results[0].reason
+
+
+def test_two_checks_of_one_name_are_an_error(ran: Runner) -> None:
+    run = ran(check("answer") + check("answer").replace("def test_answer", "def test_another"))
+    assert run.exit_code == 2
+    assert "two checks are called 'demo.answer'" in run.results[0].reason
+
+
+def test_a_role_that_the_estate_lacks_is_shown_as_not_tested(ran: Runner) -> None:
+    hosts = [host for host in lab_file()["hosts"] if host["role"] != "firewall"]
+    run = ran(check("answer", role="firewall"), hosts=hosts)
+    assert statuses(run) == {"demo.answer firewall": "not_tested"}
+    assert "no host with the role firewall" in run.results[0].reason
+
+
+def test_only_one_concern_can_be_asked_for_and_the_run_says_so(ran: Runner) -> None:
+    text = check("answer") + check("question", requirement="other.question")
+    run = ran(text, only="demo")
+    assert statuses(run) == {"demo.answer relay": "pass"}
+    assert "only the concern demo was checked" in run.notes
+
+
+def test_an_unknown_concern_is_refused_with_the_known_ones(ran: Runner) -> None:
+    with pytest.raises(CjsmError, match="there are: demo, other"):
+        ran(check("answer"), only="dmeo")
+
+
+def test_a_waiver_waives_and_is_not_a_pass(ran: Runner) -> None:
+    run = ran(check("wrong", 'verdict(False, expected="42", observed="41")'), waivers=[waiver("demo.answer")])
+    assert statuses(run) == {"demo.wrong relay": "waived"}
+    assert run.exit_code == 0
+    assert run.totals()["pass"] == 0
+
+
+def test_a_waiver_that_has_expired_since_waives_nothing_and_is_a_finding(ran: Runner) -> None:
+    text = check("wrong", 'verdict(False, expected="42", observed="41")')
+    run = ran(text, waivers=[waiver("demo.answer")], ended="2027-06-01T12:00:00+00:00")
+    assert statuses(run) == {"waiver.demo.answer estate": "fail", "demo.wrong relay": "fail"}
+
+
+def test_a_waiver_of_an_unknown_requirement_is_a_finding(ran: Runner) -> None:
+    run = ran(check("answer"), waivers=[waiver("demo.unheard-of")])
+    assert statuses(run)["waiver.demo.unheard-of estate"] == "fail"
+    assert run.exit_code == 1
+
+
+def test_not_tested_counts_unless_it_is_accepted_by_name(ran: Runner) -> None:
+    text = check("answer", 'verdict.not_tested("no vantage")')
+    assert ran(text).exit_code == 1
+    entry = {"check": "demo.answer", "reason": "none there", "owner": "Chris", "date": date.fromisoformat("2026-11-01")}
+    accepted = ran(text, scope=[entry])
+    assert accepted.exit_code == 0
+    assert not accepted.complete
+
+
+def test_totals_add_up_to_the_number_of_results(ran: Runner) -> None:
+    run = ran(
+        check("one", role="relay,mail,firewall") + check("two", 'verdict.not_tested("x")') + check("three", "pass")
+    )
+    assert sum(run.totals().values()) == len(run.results) == 5
+
+
+def test_the_run_knows_what_it_judged_and_with_what(ran: Runner) -> None:
+    run = ran(check("answer"))
+    assert run.organisation == "Exampleshire Council"
+    assert run.organisation_digest == organisation().digest
+    assert len(run.catalogue_version) == 12
+    assert run.notes == ("judged from the recording seen.json",)
+
+
+def test_every_check_we_ship_is_in_a_run_even_when_no_host_answers(tmp_path: Path) -> None:
+    unreachable = {name: {"facts": {}, "unreachable": "down"} for name in ("relay", "mail", "firewall")}
+    (tmp_path / "seen.json").write_text(json.dumps(observation({"hosts": unreachable})))
+    run, _ = run_checks(organisation(), Wanted(observed=tmp_path / "seen.json"))
+    assert {one.check for one in run.results} == set(REGISTRY)
+    declared = [one for one in run.results if one.vantage == "declaration"]
+    assert all(one.status is Status.ERROR for one in run.results if one not in declared)
+
+
+def test_a_check_process_never_loads_pyinfra_or_gevent(tmp_path: Path) -> None:
+    (tmp_path / "seen.json").write_text(json.dumps(observation({})))
+    program = (
+        "import sys; from pathlib import Path; from tests.made_up import organisation;"
+        "from cjsm_connect.probes.run import Wanted, run_checks;"
+        f"run_checks(organisation(), Wanted(observed=Path({str(tmp_path / 'seen.json')!r})));"
+        "print([name for name in sys.modules if name.split('.')[0] in ('gevent', 'pyinfra')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def waiver(requirement: str) -> dict[str, Any]:
+    said = {"requirement": requirement, "reason": "later", "approver": "Robin", "risk": "small"}
+    return {**said, "start": date.fromisoformat("2026-11-01"), "expiry": date.fromisoformat("2027-05-01")}
