@@ -1,0 +1,93 @@
+"""antivirus: every message that passes the relay is scanned, both ways, or waits.
+
+Application 2009, minimum prerequisites: an automatically updating anti-virus policy; terms v10.2, clause 22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from cjsm_connect.desired import Desired, Directory, File, Health, Package, Service
+from cjsm_connect.desired.render import template
+from cjsm_connect.operations import concern
+from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.sizes import MIB, scan_limits
+
+CLAMD = "/etc/clamav/clamd.conf"
+MILTER = "/etc/clamav/clamav-milter.conf"
+FRESHCLAM = "/etc/clamav/freshclam.conf"
+DAEMON_UNIT = "/etc/systemd/system/clamav-daemon.service.d/50-cjsm.conf"
+SOCKET_UNIT = "/etc/systemd/system/clamav-daemon.socket.d/50-cjsm.conf"
+MILTER_UNIT = "/etc/systemd/system/clamav-milter.service"
+WAIT = "/usr/local/lib/cjsm/wait-for-signatures"
+CLAMD_SOCKET = "/run/clamav/clamd.ctl"
+PACKAGES = ("clamav-daemon", "clamav-milter", "clamav-freshclam", "clamdscan")
+PUBLIC_DATABASES = ("main.c[lv]d", "daily.c[lv]d")  # in quotes where a shell reads them
+FIRST_DOWNLOAD_SECONDS = 150  # the public databases are 300 MB; activation allows a unit 180 s to start
+
+
+def desired(organisation: Organisation, host: Host) -> Desired:
+    """The scanner belongs to the relay: everything to and from the hub passes there."""
+    if host.role != "relay":
+        return Desired()
+    return Desired(
+        packages=tuple(Package(name) for name in PACKAGES),
+        directories=(Directory("/usr/local/lib/cjsm"),),
+        files=tuple(_files(organisation, host)),
+        services=(
+            Service("clamav-freshclam.service", watches=(FRESHCLAM,), order=30),
+            Service("clamav-daemon.socket", on_change="none", order=34),
+            Service("clamav-daemon.service", watches=(CLAMD, DAEMON_UNIT), order=36),
+            Service("clamav-milter.service", watches=(MILTER, MILTER_UNIT), order=40),
+        ),
+        health=(
+            Health("the virus scanner answers", "clamd_answers", (("socket", CLAMD_SOCKET),)),
+            Health("the milter runs", "unit_active", (("unit", "clamav-milter.service"),)),
+        ),
+    )
+
+
+def _files(organisation: Organisation, host: Host) -> Iterator[File]:
+    limit = organisation.mail.message_size_limit
+    sizes = scan_limits(organisation.mail)
+    stream, max_file, max_scan = (size // MIB for size in (sizes.stream, sizes.max_file, sizes.max_scan))
+    clamd = template(
+        "antivirus/clamd.conf.j2", message_size_limit=limit, stream=stream, max_file=max_file, max_scan=max_scan
+    )
+    milter = template("antivirus/clamav-milter.conf.j2", message_size_limit=limit, stream=stream, hostname=host.fqdn)
+    yield File(CLAMD, clamd, reason="no accepted message is too big to be scanned")
+    yield File(MILTER, milter, reason="infected mail is refused, unscanned mail waits")
+    # owner and mode are what the package sets at each of its updates
+    yield File(
+        FRESHCLAM, _freshclam(organisation), "clamav", "adm", 0o444, reason="signatures from the declared source"
+    )
+    yield File(DAEMON_UNIT, template("antivirus/clamav-daemon.service.conf.j2"), reason="never skipped in silence")
+    yield File(SOCKET_UNIT, template("antivirus/clamav-daemon.socket.conf.j2"), reason="never skipped in silence")
+    yield File(MILTER_UNIT, template("antivirus/clamav-milter.service.j2"), reason="the milter starts again by itself")
+    yield File(WAIT, _wait(organisation), mode=0o755, reason="no scanner without signatures")
+
+
+def _freshclam(organisation: Organisation) -> str:
+    mirrors, proxy = organisation.estate.mirrors, urlsplit(organisation.estate.proxy or "")
+    return template(
+        "antivirus/freshclam.conf.j2",
+        mirror=mirrors.signatures,
+        files=mirrors.signature_files,
+        proxy_server=f"{proxy.scheme}://{proxy.hostname}" if proxy.hostname else "",
+        proxy_port=proxy.port or 3128,
+    )
+
+
+def _wait(organisation: Organisation) -> str:
+    databases = organisation.estate.mirrors.signature_files or PUBLIC_DATABASES
+    return template(
+        "antivirus/wait-for-signatures.j2",
+        databases=[f'"{name}"' for name in databases],
+        seconds=FIRST_DOWNLOAD_SECONDS,
+    )
+
+
+antivirus = concern("antivirus", desired)
+if __name__ == "builtins":  # so pyinfra executes a deploy file
+    antivirus()

@@ -1,0 +1,103 @@
+"""antivirus as Desired: what is scanned, what happens when it cannot be, and where signatures come from."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cjsm_connect.desired import Desired
+from deploys.antivirus import CLAMD, DAEMON_UNIT, FRESHCLAM, MILTER, SOCKET_UNIT, WAIT, desired
+from tests.made_up import organisation
+
+
+def wanted(**changes: object) -> Desired:
+    where = organisation(**changes)
+    return desired(where, where.host("relay"))
+
+
+def content(state: Desired, path: str) -> str:
+    return next(file.content for file in state.files if file.path == path)
+
+
+def settings(state: Desired, path: str) -> dict[str, str]:
+    return dict(re.findall(r"^(\w+) (.+)$", content(state, path), re.MULTILINE))
+
+
+def mebibytes(value: str) -> int:
+    return int(value.removesuffix("M")) << 20
+
+
+@pytest.mark.parametrize("name", ["mail", "firewall"])
+def test_only_the_relay_has_a_scanner(name: str) -> None:
+    where = organisation()
+    assert desired(where, where.host(name)) == Desired()
+
+
+@pytest.mark.parametrize("limit", [1_000_000, 20_000_000, 400_000_000])
+def test_what_postfix_accepts_the_milter_and_the_scanner_look_at(limit: int) -> None:
+    state = wanted(mail={"message_size_limit": limit})
+    clamd, milter = settings(state, CLAMD), settings(state, MILTER)
+    assert limit < mebibytes(clamd["MaxFileSize"]) <= mebibytes(clamd["StreamMaxLength"])
+    assert limit < mebibytes(milter["MaxFileSize"]) <= mebibytes(clamd["StreamMaxLength"])
+    assert mebibytes(clamd["MaxFileSize"]) <= mebibytes(clamd["MaxScanSize"])
+
+
+def test_infected_mail_is_refused_and_unscanned_mail_waits() -> None:
+    milter = settings(wanted(), MILTER)
+    assert (milter["OnInfected"], milter["OnFail"]) == ("Reject", "Defer")
+
+
+def test_no_mail_is_exempt_from_scanning() -> None:
+    assert not {"LocalNet", "AllowList", "Whitelist", "SkipAuthenticated"} & settings(wanted(), MILTER).keys()
+
+
+def test_over_a_limit_is_not_clean() -> None:
+    assert settings(wanted(), CLAMD)["AlertExceedsMax"] == "true"
+
+
+def test_postfix_may_speak_to_the_milter() -> None:
+    milter = settings(wanted(), MILTER)
+    assert (milter["MilterSocketGroup"], milter["MilterSocketMode"]) == ("postfix", "660")
+
+
+def test_a_scan_ends_before_the_milter_and_the_milter_before_postfix() -> None:
+    scan, milter = settings(wanted(), CLAMD)["MaxScanTime"], settings(wanted(), MILTER)["ReadTimeout"]
+    assert int(scan) / 1000 < int(milter) < 300  # milter_content_timeout, postconf(5)
+
+
+def test_own_signature_files_take_the_place_of_the_public_databases() -> None:
+    text = content(wanted(), FRESHCLAM)
+    assert "DatabaseCustomURL http://mirror.outside.example/clamav/lab.hdb\n" in text
+    assert "ExcludeDatabase main\n" in text
+    assert '"lab.hdb" "lab.ndb"' in content(wanted(), WAIT)
+
+
+def test_a_mirror_is_used_instead_of_the_public_servers() -> None:
+    text = content(wanted(estate={"mirrors": {"signature_files": []}}), FRESHCLAM)
+    assert "PrivateMirror http://mirror.outside.example/clamav\n" in text
+    assert "database.clamav.net" not in text
+
+
+def test_without_a_mirror_the_public_databases_are_fetched_through_the_proxy() -> None:
+    changes = {"estate": {"proxy": "http://192.0.2.80:3128", "mirrors": {"signature_files": [], "signatures": None}}}
+    state = wanted(**changes)
+    assert settings(state, FRESHCLAM)["DatabaseMirror"] == "database.clamav.net"
+    assert settings(state, FRESHCLAM)["HTTPProxyServer"] == "http://192.0.2.80"
+    assert settings(state, FRESHCLAM)["HTTPProxyPort"] == "3128"
+    assert '"main.c[lv]d" "daily.c[lv]d"' in content(state, WAIT)
+
+
+def test_the_scanner_is_never_skipped_in_silence() -> None:
+    for path in (DAEMON_UNIT, SOCKET_UNIT):
+        assert "\nConditionPathExistsGlob=\n" in content(wanted(), path)
+
+
+def test_signatures_come_before_the_scanner_and_the_scanner_before_the_milter() -> None:
+    order = [service.unit for service in sorted(wanted().services, key=lambda service: service.order)]
+    assert order == [
+        "clamav-freshclam.service",
+        "clamav-daemon.socket",
+        "clamav-daemon.service",
+        "clamav-milter.service",
+    ]
