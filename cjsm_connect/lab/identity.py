@@ -8,10 +8,17 @@ from pathlib import Path
 
 from cjsm_connect.lab import access, hub, mirror, outside
 from cjsm_connect.lab.machine import write
-from cjsm_connect.lab.topology import OUTSIDE, SUITE, Host
+from cjsm_connect.lab.topology import ADMIN, LAN, OUTSIDE, SUITE, WAN, Host
 
 MARKER = "etc/cjsm-lab"  # a host without it is real: faults refuse it
 OPERATOR_HOME = "home/operator"
+# tests knock without logging in, on purpose: sshd would soon shut the administrator out (sshd_config(5))
+SSHD = f"""\
+PasswordAuthentication no
+PermitRootLogin no
+UseDNS no
+PerSourcePenaltyExemptList {LAN.address(ADMIN.legs[0].numbers[0])},{WAN.address(ADMIN.legs[1].numbers[0])}
+"""
 
 
 def give(root: Path, lab: str, host: Host) -> None:
@@ -45,7 +52,7 @@ def _give_keys(root: Path, host: Host) -> None:
     key = access.host_key(host)
     write(root / "etc/ssh/ssh_host_ed25519_key", key.read_text(), 0o600)
     write(root / "etc/ssh/ssh_host_ed25519_key.pub", access.public(key))
-    write(root / "etc/ssh/sshd_config.d/lab.conf", "PasswordAuthentication no\nPermitRootLogin no\nUseDNS no\n")
+    write(root / "etc/ssh/sshd_config.d/lab.conf", SSHD)
     folder = root / OPERATOR_HOME / ".ssh"
     write(folder / "authorized_keys", access.public(access.administrator()), 0o600)
     owner = (root / OPERATOR_HOME).stat()
