@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import NameOID
 
 from cjsm_connect.organisation import Organisation, parse
@@ -53,9 +53,9 @@ def lab_file() -> dict[str, Any]:
 @cache
 def authority() -> str:
     """A self-signed certificate in PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))  # always the same, so that recordings can name it
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Made-up CA")])
     start = datetime(2026, 1, 1, tzinfo=UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=3650))
-    certificate = builder.add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
+    certificate = builder.add_extension(x509.BasicConstraints(True, None), True).sign(key, None)
     return certificate.public_bytes(serialization.Encoding.PEM).decode()

@@ -37,7 +37,7 @@ def firewall(organisation: Organisation, host: Host) -> dict[str, Any]:
 
 def tls(organisation: Organisation, host: Host) -> dict[str, Any] | None:
     """Where the keys and certificates of a host are, and which of its listeners present them."""
-    if host.role == "firewall":
+    if not _has_inner_hop(organisation, host):
         return None
     inner = _identity("inner", _inner_listeners(organisation, host))
     # with pinned keys there need be no authority
@@ -83,9 +83,14 @@ def configuration(organisation: Organisation, host: Host) -> dict[str, Any]:
     }
 
 
+def _has_inner_hop(organisation: Organisation, host: Host) -> bool:
+    """Whether Postfix on this host is one end of the hop between relay and mail server."""
+    return host.role != "firewall" and host.mta == "postfix" and bool(organisation.relays and organisation.mail_servers)
+
+
 def relay(organisation: Organisation, host: Host) -> dict[str, Any] | None:
     """Which settings are told, and what the lookup tables are asked."""
-    if host.role == "firewall" or host.mta != "postfix":
+    if not _has_inner_hop(organisation, host):
         return None
     watched = ("/etc/postfix/main.cf", "/etc/postfix/master.cf", MAPS)
     lookups = postfix.relay_lookups if host.role == "relay" else postfix.mail_lookups
@@ -94,7 +99,7 @@ def relay(organisation: Organisation, host: Host) -> dict[str, Any] | None:
 
 def domains(organisation: Organisation, host: Host) -> dict[str, Any] | None:
     """Which tables follow from the list of domains."""
-    if host.role == "firewall" or host.mta != "postfix":
+    if not _has_inner_hop(organisation, host):
         return None
     local = ("local_domains",) if host.mailboxes == "local" else ()
     names = (

@@ -111,7 +111,7 @@ def relay_lookups(organisation: Organisation, host: Host) -> Lookups:
 
 
 def mail_lookups(organisation: Organisation, host: Host) -> Lookups:
-    """The route to the relay and its TLS policy, who may use the inner listener, whom the internet may not speak for."""
+    """The route to the relay, its TLS policy, who uses the inner listener, and whom the internet may not speak for."""
     inner = inner_listeners(organisation, host)[0]
     relays = tuple(str(address) for other in organisation.relays for address in other.addresses)
     hops = tuple(inner_next_hops(organisation, host))

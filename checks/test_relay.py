@@ -1,0 +1,255 @@
+"""relay: Postfix takes mail from the hub and the mail servers only, and hands it on by TLS or not at all."""
+
+from __future__ import annotations
+
+from checks.framework import check
+from checks.postfix import (
+    LOOPBACK,
+    TLS_1_2,
+    admitted,
+    answers,
+    inet_services,
+    listener,
+    option,
+    restrictions,
+    service,
+    setting,
+    within,
+)
+from cjsm_connect.organisation.routes import CJSM_DOMAINS, hub_next_hop, inner_next_hops
+from cjsm_connect.probes.postfix import STRANGER, UNKNOWN_KEY, hub_listener, inner_listeners
+from cjsm_connect.probes.seen import Seen
+from cjsm_connect.results.judge import Verdict
+
+APPLY = "cjsm apply --only relay"
+DOMAINS = "cjsm apply --only domains"
+MAIL_HOSTS = "relay,mail"
+HUB_AUTHORITY = "/etc/cjsm/tls/hub-ca.pem"
+HUB_CHAIN = "/etc/cjsm/tls/hub.chain.pem"
+REFUSALS = ("reject", "reject_unauth_destination", "defer_unauth_destination")
+USERS = {"permit_mynetworks", "permit_sasl_authenticated"}  # a mail server's own users
+
+
+@check(
+    "relay.route-to-hub",
+    requirement="relay.route",
+    role="relay",
+    title="cjsm.net and everything below it goes to the hub, not by MX",
+    remedy=DOMAINS,
+)
+def test_route_to_hub(seen: Seen, verdict: Verdict) -> None:
+    wanted, routes = f"cjsm:{hub_next_hop(seen.organisation)}", answers(seen, "routes")
+    for name in CJSM_DOMAINS:
+        verdict(routes[name] == wanted, expected=f"{name} {wanted}", observed=f"{name} {routes[name] or 'no route'}")
+
+
+@check(
+    "relay.route-to-relay",
+    requirement="relay.route",
+    role="mail",
+    title="The mail server sends cjsm.net and everything below it to the relay, not by MX",
+    remedy=DOMAINS,
+)
+def test_route_to_relay(seen: Seen, verdict: Verdict) -> None:
+    wanted = f"cjsm-inner:{', '.join(inner_next_hops(seen.organisation, seen.host))}"
+    routes = answers(seen, "routes")
+    for name in CJSM_DOMAINS:
+        verdict(routes[name] == wanted, expected=f"{name} {wanted}", observed=f"{name} {routes[name] or 'no route'}")
+
+
+@check(
+    "relay.hub-policy",
+    requirement="relay.never-clear-text",
+    role="relay",
+    title="The hub must prove one of the operator's names, or mail waits",
+    remedy=DOMAINS,
+)
+def test_hub_policy(seen: Seen, verdict: Verdict) -> None:
+    policy = answers(seen, "hub_policy")[hub_next_hop(seen.organisation)] or "no row for the next hop"
+    wanted = {"secure", f"match={':'.join(seen.organisation.hub.match)}", f"protocols={TLS_1_2}"}
+    verdict(wanted <= set(policy.split()), expected=" ".join(sorted(wanted)), observed=policy)
+
+
+@check(
+    "relay.inner-policy",
+    requirement="relay.never-clear-text",
+    role=MAIL_HOSTS,
+    title="The other end of the inner hop must prove who it is, or mail waits",
+    remedy=DOMAINS,
+)
+def test_inner_policy(seen: Seen, verdict: Verdict) -> None:
+    found = answers(seen, "inner_policy")
+    for hop, receiver in inner_next_hops(seen.organisation, seen.host).items():
+        pinned = seen.organisation.inner.mode == "pinned"
+        wanted = f"fingerprint match={receiver.inner_fingerprint}" if pinned else f"secure match={receiver.fqdn}"
+        policy = found[hop] or "no row for the next hop"
+        verdict(policy.startswith(f"{wanted} "), expected=f"{hop} {wanted}", observed=f"{hop} {policy}")
+        verdict(f"protocols={TLS_1_2}" in policy, expected="TLS 1.2 or newer", observed=policy)
+
+
+@check(
+    "relay.hub-client",
+    requirement="relay.never-clear-text",
+    role="relay",
+    title="Even without a policy the service to the hub demands TLS, and trusts the operator's CA only",
+    remedy=APPLY,
+)
+def test_hub_client(seen: Seen, verdict: Verdict) -> None:
+    service(seen, verdict, "cjsm/unix", "smtp")
+    wanted = {
+        "smtp_tls_security_level": "secure",
+        "smtp_tls_CAfile": HUB_AUTHORITY,
+        "smtp_tls_CApath": "",
+        "smtp_tls_chain_files": HUB_CHAIN,
+        "tls_append_default_CA": "no",
+        "smtp_tls_mandatory_protocols": TLS_1_2,
+    }
+    for name, value in wanted.items():
+        found = option(seen, "cjsm/unix", name)
+        verdict(found == value, expected=f"{name} = {value}", observed=f"{name} = {found}")
+
+
+@check(
+    "relay.no-other-way-out",
+    requirement="relay.no-mx",
+    role="relay",
+    title="There is no way off the relay but to the hub and to the mail servers",
+    remedy=APPLY,
+)
+def test_no_other_way_out(seen: Seen, verdict: Verdict) -> None:
+    for name in ("default_transport", "local_transport"):
+        value = setting(seen, name)
+        verdict(value.startswith("error:"), expected=f"{name} = error:...", observed=f"{name} = {value}")
+    value = setting(seen, "relay_transport")
+    kept = value.startswith(("error:", "retry:"))
+    verdict(kept, expected="relay_transport = error:... or retry:...", observed=f"relay_transport = {value}")
+    verdict(not setting(seen, "relayhost"), expected="no relayhost", observed=setting(seen, "relayhost"))
+    clients = [name for name, found in seen.fact("relay", "services").items() if found["command"] in ("smtp", "lmtp")]
+    others = sorted(set(clients) - {"cjsm/unix", "inner/unix"})
+    verdict(not others, expected="smtp(8) only as cjsm and inner", observed=", ".join(others) or ", ".join(clients))
+
+
+@check(
+    "relay.hub-listener-mutual-tls",
+    requirement="relay.only-the-hub",
+    role="relay",
+    title="The listener for the hub demands TLS and a certificate of the operator's CA",
+    remedy=APPLY,
+)
+def test_hub_listener_mutual_tls(seen: Seen, verdict: Verdict) -> None:
+    name = hub_listener(seen.organisation, seen.host)
+    listener(seen, verdict, name, authority=HUB_AUTHORITY, chain=HUB_CHAIN)
+
+
+@check(
+    "relay.hub-listener-identity",
+    requirement="relay.only-the-hub",
+    role="relay",
+    title="Source address and public key are both asked, and everything else is refused",
+    remedy=APPLY,
+)
+def test_hub_listener_identity(seen: Seen, verdict: Verdict) -> None:
+    name = hub_listener(seen.organisation, seen.host)
+    service(seen, verdict, name, "smtpd")
+    order = [part.split()[0] for part in restrictions(seen, name, "smtpd_client_restrictions")]
+    wanted = ["check_client_access", "check_ccert_access", "reject"]
+    verdict(order == wanted, expected=", ".join(wanted), observed=", ".join(order) or "no restriction")
+    verdict(option(seen, name, "smtpd_delay_reject") == "yes", expected="judged after STARTTLS", observed="before it")
+    digest = option(seen, name, "smtpd_tls_fingerprint_digest")
+    verdict(digest == "sha256", expected="fingerprints are SHA-256", observed=digest)
+
+
+@check(
+    "relay.hub-sources",
+    requirement="relay.only-the-hub",
+    role="relay",
+    title="Only the hub's source addresses are let on to the next question",
+    remedy=APPLY,
+)
+def test_hub_sources(seen: Seen, verdict: Verdict) -> None:
+    admitted(seen, verdict, "hub_sources", [str(source) for source in seen.organisation.hub.sources], STRANGER)
+
+
+@check(
+    "relay.hub-keys",
+    requirement="relay.only-the-hub",
+    role="relay",
+    title="Exactly the hub's declared public keys are known",
+    remedy=APPLY,
+)
+def test_hub_keys(seen: Seen, verdict: Verdict) -> None:
+    found = answers(seen, "hub_keys")
+    for key in seen.organisation.hub.fingerprints:
+        verdict(found[key] == "OK", expected=f"{key} OK", observed=f"{key} {found[key] or 'unknown'}")
+    stranger = found[UNKNOWN_KEY]
+    verdict(stranger in (None, "REJECT"), expected="another key is unknown", observed=stranger or "unknown")
+
+
+@check(
+    "relay.no-open-relay",
+    requirement="relay.no-open-relay",
+    role=MAIL_HOSTS,
+    title="No listener carries mail for others",
+    remedy=APPLY,
+)
+def test_no_open_relay(seen: Seen, verdict: Verdict) -> None:
+    inner = inner_listeners(seen.organisation, seen.host)
+    for name in inet_services(seen):
+        asked = restrictions(seen, name, "smtpd_relay_restrictions")
+        closed = any(part in REFUSALS for part in asked)
+        verdict(closed, expected=f"{name}: ends with a refusal", observed=", ".join(asked) or "no restriction")
+        permits = {part for part in asked if part.startswith("permit")}
+        allowed = set() if seen.host.role == "relay" or name in inner else USERS
+        verdict(permits <= allowed, expected=f"{name}: no permit before it", observed=", ".join(permits) or "none")
+
+
+@check(
+    "relay.trusted-networks",
+    requirement="relay.no-open-relay",
+    role=MAIL_HOSTS,
+    title="No network is trusted for being near",
+    remedy=APPLY,
+)
+def test_trusted_networks(seen: Seen, verdict: Verdict) -> None:
+    networks = setting(seen, "mynetworks")
+    lan = [zone.cidr for zone in seen.organisation.estate.networks if zone.zone == "lan" and seen.host.role == "mail"]
+    strange = [text for text in networks.replace(",", " ").split() if not within(text, [*LOOPBACK, *lan])]
+    expected = "mynetworks: this host, and on a mail server the LAN" if lan else "mynetworks: empty, or this host only"
+    verdict(not strange, expected=expected, observed=", ".join(strange) or networks or "empty")
+
+
+@check(
+    "relay.recipients-known",
+    requirement="relay.unknown-recipients",
+    role="relay",
+    title="Unknown recipients are refused with 550 while the hub waits; 450 while the mail server is away",
+    remedy=APPLY,
+)
+def test_recipients_known(seen: Seen, verdict: Verdict) -> None:
+    asked = restrictions(seen, hub_listener(seen.organisation, seen.host), "smtpd_recipient_restrictions")
+    if seen.organisation.recipients.mode == "file":
+        maps = setting(seen, "relay_recipient_maps")
+        verdict(
+            bool(maps), expected="relay_recipient_maps: the list", observed=maps or "empty: every recipient is taken"
+        )
+        return
+    scoped = asked[-1:] == ["reject"] and any("/recipients" in part for part in asked)
+    verdict(scoped, expected="the recipients table, then reject", observed=", ".join(asked) or "no restriction")
+    codes = setting(seen, "unverified_recipient_reject_code"), setting(seen, "unverified_recipient_defer_code")
+    verdict(codes == ("550", "450"), expected="550 unknown, 450 cannot be asked", observed=" and ".join(codes))
+
+
+@check(
+    "relay.smuggling-closed",
+    requirement="relay.no-smuggling",
+    role=MAIL_HOSTS,
+    title="A line that ends with a bare line feed cannot end a message",
+    remedy=APPLY,
+)
+def test_smuggling_closed(seen: Seen, verdict: Verdict) -> None:
+    for name in inet_services(seen):
+        newline = option(seen, name, "smtpd_forbid_bare_newline")
+        strict = newline in ("normalize", "reject", "yes")
+        verdict(strict, expected=f"{name}: smtpd_forbid_bare_newline = normalize", observed=newline)
+        pipelining = option(seen, name, "smtpd_forbid_unauth_pipelining")
+        verdict(pipelining == "yes", expected=f"{name}: smtpd_forbid_unauth_pipelining = yes", observed=pipelining)
