@@ -1,7 +1,7 @@
 """A process of its own for pyinfra's API: gevent must patch Python before anything else is imported.
 
 `python -m cjsm_connect.operations.run` reads one job as JSON on standard input and prints JSON lines: first progress
-(`{"host", "step", "state"}`), last the outcome (`{"outcome": {HOST: {"steps", "failed", "said"}}}`).
+(`{"host", "step", "state", "seconds"}`), last the outcome (`{"outcome": {HOST: {"steps", "failed", "said"}}}`).
 """
 
 from gevent import monkey
@@ -11,6 +11,7 @@ monkey.patch_all()
 import importlib  # noqa: E402
 import json  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -31,12 +32,15 @@ from cjsm_connect.organisation import Organisation, load  # noqa: E402
 from cjsm_connect.organisation.inventory import data  # noqa: E402
 
 
+started: dict[tuple[str, str], float] = {}
+
+
 class Progress(BaseStateCallback):
     """Says what pyinfra does, host by host and step by step."""
 
     @staticmethod
     def operation_host_start(state: Any, host: Any, op_hash: Any) -> None:
-        say(host, state, op_hash, "running")
+        started[host.name, op_hash] = time.monotonic()
 
     @staticmethod
     def operation_host_success(state: Any, host: Any, op_hash: Any, retry_count: int = 0) -> None:
@@ -48,9 +52,9 @@ class Progress(BaseStateCallback):
 
 
 def say(host: Any, state: Any, op_hash: Any, word: str) -> None:
-    """One line of progress."""
-    step = step_name(state, op_hash)
-    emit({"host": host.name, "step": step, "state": word})
+    """One line of progress: a step has ended on a host."""
+    seconds = time.monotonic() - started[host.name, op_hash]
+    emit({"host": host.name, "step": step_name(state, op_hash), "state": word, "seconds": round(seconds, 2)})
 
 
 def step_name(state: Any, op_hash: Any) -> str:

@@ -18,6 +18,8 @@ from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs.plan import described, steps
 
+SHOWN_SECONDS = 0.1  # a step that took less had nothing to do
+
 
 @click.command("apply")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -61,7 +63,7 @@ def agreed(found: list[Subject], yes: bool, organisation: Organisation, quiet: b
     """Show the plan and ask; without a terminal only --yes, or a lab, goes on."""
     if not quiet:
         for item in found:
-            click.echo(described(item), err=True)
+            click.echo(described(item, new_files=False), err=True)
     laboratory = all(item.snapshot.get("lab") for item in found)
     if yes or laboratory:
         return
@@ -105,8 +107,8 @@ def shown(line: str) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(line)
     except ValueError:
         return {}
-    if "step" in row:
-        click.echo(f"  {row['host']:<10} {row['step']}: {row['state']}", err=True)
+    if row.get("seconds", 0) >= SHOWN_SECONDS or row.get("state") == "failed":
+        click.echo(f"  {row['host']:<10} {row['step']}: {row['state']} ({row['seconds']:.1f} s)", err=True)
     return row
 
 

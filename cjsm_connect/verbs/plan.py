@@ -53,8 +53,8 @@ def conclusion(found: list[Subject]) -> str:
     return "Nothing to do: every host is as wanted. Next: cjsm check"
 
 
-def described(item: Subject) -> str:
-    """One host's part of the plan, for people."""
+def described(item: Subject, new_files: bool = True) -> str:
+    """One host's part of the plan, for people; without `new_files` only replaced files are shown with their content."""
     lines = [click.style(item.name, bold=True)]
     if item.problem:
         lines.append(click.style(f"  {item.problem}", fg="red"))
@@ -62,7 +62,7 @@ def described(item: Subject) -> str:
         lines.append("  nothing to do")
     lines += [f"  {line}" for line in steps(item.change)]
     lines += [click.style(f"  waiting: {text}", fg="yellow") for text in item.desired.waiting]
-    lines += [_indented(difference(change)) for change in item.change.files]
+    lines += [_indented(difference(change)) for change in item.change.files if new_files or change.exists]
     return "\n".join(line for line in lines if line)
 
 
