@@ -113,7 +113,8 @@ def entering(lab: str, host: Host, argv: list[str]) -> list[str]:
 def _dropped(pid: int) -> str:
     """What setpriv(1) has to take from the bounding set so that it is that of a process (capabilities(7))."""
     theirs, ours = _bounding_set(pid), _bounding_set(os.getpid())
-    return ",".join(f"-cap_{number}" for number in range(64) if (ours & ~theirs) >> number & 1) or "+cap_0"
+    dropped = [f"-cap_{number}" for number in range(64) if (ours & ~theirs) >> number & 1]
+    return ",".join(dropped or ["+cap_0"])  # setpriv wants at least one; chown(2)'s is held anyway
 
 
 def _bounding_set(pid: int) -> int:

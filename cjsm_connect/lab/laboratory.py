@@ -77,6 +77,10 @@ class Lab:
         """Run a command as root in a host, through its namespaces and not over SSH."""
         return hosts.run_in(self.name, chosen([host])[0], list(argv), stdin=input)
 
+    def address(self, host: str) -> str:
+        """The IPv4 address at which a host answers SSH."""
+        return chosen([host])[0].address
+
     def root(self, host: str) -> Path:
         """A host's file system as a path of this machine."""
         return hosts.root(self.name, chosen([host])[0])
