@@ -45,6 +45,6 @@ def counter_rose(seen: Seen, verdict: Verdict, dropped: Sequence[Blocked]) -> No
     """By a packet for each try at least; else something else on the way dropped them, and not these rules."""
     dropper, counter = dropped[0].dropper, dropped[0].counter
     counted = seen.tried(f"firewall.counters:{dropper}")
-    risen = counted["after"].get(counter, 0) - counted["before"].get(counter, 0)
+    risen = counted["after"].get(counter, 0) - counted["before"].get(counter, 0)  # a missing counter has not risen
     observed = f"{counter} on {dropper} rose by {risen} in {len(dropped)} tries"
     verdict(risen >= len(dropped), expected=EXPECTED, observed=observed)

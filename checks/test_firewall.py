@@ -150,7 +150,7 @@ def test_enabled_at_boot(seen: Seen, verdict: Verdict) -> None:
     expected = "nftables.service enabled, loading our file before the network is up"
     verdict(boot["file"], expected=expected, observed="there is no boot file")
     verdict(
-        boot["enabled"], expected=expected, observed="the unit is not enabled, or its nftables.conf has no our file"
+        boot["enabled"], expected=expected, observed="the unit is not enabled, or nftables.conf does not load our file"
     )
     verdict(True, expected=expected, observed="enabled")
 
