@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cjsm_connect.lab import entry, kept
+from cjsm_connect.lab import cgroups, entry, kept
 from cjsm_connect.lab.laboratory import Lab
 from cjsm_connect.results import CjsmError
 from tests.lab import traces
@@ -81,6 +81,14 @@ def test_down_clears_a_killed_up(second: Lab, seconds: float) -> None:
     os.kill(start.pid, signal.SIGKILL)
     start.wait()
     second.down()
+    assert traces.of_lab(second.name) == []
+
+
+def test_down_ends_a_container_whose_supervisor_is_gone(second: Lab) -> None:
+    orphan = subprocess.Popen(cgroups.joining(f"cjsm-{second.name}-relay", ["sleep", "600"]))
+    time.sleep(0.3)
+    second.down()
+    assert orphan.wait(timeout=5) == -signal.SIGKILL
     assert traces.of_lab(second.name) == []
 
 
