@@ -83,6 +83,16 @@ def configuration(organisation: Organisation, host: Host) -> dict[str, Any]:
     }
 
 
+def antivirus(organisation: Organisation, host: Host) -> dict[str, Any] | None:
+    """Where the scanner listens; only the relay has one."""
+    return {"socket": "/run/clamav/clamd.ctl"} if host.role == "relay" else None
+
+
+def patching(organisation: Organisation, host: Host) -> dict[str, Any]:
+    """Where the first sight of each pending update is kept."""
+    return {"first_seen": "/var/lib/cjsm/patching/first-seen.json"}
+
+
 def _has_inner_hop(organisation: Organisation, host: Host) -> bool:
     """Whether Postfix on this host is one end of the hop between relay and mail server."""
     return host.role != "firewall" and host.mta == "postfix" and bool(organisation.relays and organisation.mail_servers)
@@ -114,6 +124,7 @@ ARGUMENTS: dict[str, Arguments] = {
     "logging": logging,
     "configuration": configuration,
     "tls": tls,
+    "antivirus": antivirus,
     "relay": relay,
     "domains": domains,
 }

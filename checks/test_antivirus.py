@@ -1,0 +1,275 @@
+"""antivirus: a scanner that finds what it should, with new signatures, and no way around it.
+
+What mail meets in practice is tried from the hub, the mail server and the relay itself: test_connection_content.py.
+"""
+
+from __future__ import annotations
+
+from checks.framework import check
+from cjsm_connect.probes.seen import Seen
+from cjsm_connect.results.judge import Verdict
+
+APPLY = "cjsm apply --only antivirus"
+SCANNER_UNITS = ("clamav-daemon.service", "clamav-milter.service", "clamav-freshclam.service")
+GIB = 1 << 30
+# clamd's own manual: the public databases take over 1 GB, and twice that while new ones are loaded beside the old
+MEMORY_PUBLIC, MEMORY_OWN = 3 * GIB, GIB // 2
+EXEMPTIONS = ("LocalNet", "AllowList", "Whitelist", "SkipAuthenticated")
+PROGRAMS = {"clamd": "clamd.conf", "clamav-milter": "clamav-milter.conf", "freshclam": "freshclam.conf"}
+HOUR = 3600
+
+
+def _setting(seen: Seen, file: str, name: str) -> str:
+    """A setting's only value; "" when it is off."""
+    values = seen.fact("antivirus", "settings", file).get(name, [])
+    return str(values[0]) if values else ""
+
+
+def _size(seen: Seen, file: str, name: str) -> int:
+    value = _setting(seen, file, name)
+    return int(value) if value.isdigit() else 0
+
+
+@check(
+    "antivirus.finds-eicar",
+    requirement="antivirus.scanner",
+    role="relay",
+    impact="local-active",
+    title="The scanner finds the EICAR test file, and lets harmless text pass",
+    remedy=f"systemctl status clamav-daemon; then {APPLY}",
+)
+def test_finds_eicar(seen: Seen, verdict: Verdict) -> None:
+    scanner = seen.fact("antivirus", "scanner")
+    verdict(scanner["answers"], expected="clamd answers on its socket", observed=scanner.get("why", "answers"))
+    verdict(scanner["clean"].endswith(": OK"), expected="harmless text: OK", observed=scanner["clean"])
+    verdict(scanner["eicar"].endswith(" FOUND"), expected="EICAR: FOUND", observed=scanner["eicar"])
+
+
+@check(
+    "antivirus.services-run",
+    requirement="antivirus.scanner",
+    role="relay",
+    title="Scanner, milter and signature updates run, and start at boot",
+    remedy=APPLY,
+)
+def test_services_run(seen: Seen, verdict: Verdict) -> None:
+    units, files = seen.fact("system", "units"), seen.fact("system", "unit_files")
+    for unit in SCANNER_UNITS:
+        state = f"{units.get(unit, {}).get('ActiveState', 'not loaded')}, {files.get(unit, 'not installed')}"
+        verdict(state == "active, enabled", expected=f"{unit}: active, enabled", observed=f"{unit}: {state}")
+
+
+@check(
+    "antivirus.settings-loaded",
+    requirement="antivirus.scanner",
+    role="relay",
+    title="The running programs have read their present settings",
+    remedy=APPLY,
+)
+def test_settings_loaded(seen: Seen, verdict: Verdict) -> None:
+    changed = seen.fact("antivirus", "changed")
+    for name, file in PROGRAMS.items():
+        # a kernel thread's or script's name is cut at 15 characters, proc(5)
+        started = [one["started"] for one in seen.fact("system", "processes") if one["name"] == name[:15]]
+        verdict(bool(started), expected=f"{name} runs", observed=f"no process {name}")
+        # the start is known to a clock tick only
+        current = max(started) + 1 >= changed[file]
+        found = "started after" if current else "older than"
+        verdict(current, expected=f"{name} started after {file} changed", observed=f"{name} {found} {file}")
+
+
+@check(
+    "antivirus.all-mail-passes-the-scanner",
+    requirement="antivirus.no-way-around",
+    role="relay",
+    title="Every listener, and local submission, hands mail to the milter",
+    remedy="cjsm apply --only relay",
+)
+def test_all_mail_passes_the_scanner(seen: Seen, verdict: Verdict) -> None:
+    postfix = seen.fact("antivirus", "postfix")
+    socket = _setting(seen, "clamav-milter.conf", "MilterSocket")
+    for name in ("smtpd_milters", "non_smtpd_milters"):
+        values = postfix.get(name, [])
+        asks = bool(values) and all(_path(socket) in map(_path, value.replace(",", " ").split()) for value in values)
+        observed = f"{name} = {' | '.join(value or '(empty)' for value in values) or 'unknown'}"
+        verdict(asks, expected=f"{name} names {socket} in every service", observed=observed)
+
+
+def _path(socket: str) -> str:
+    """A socket's path without the words before it: unix:/x, local:/x and /x are the same place."""
+    return socket.rpartition(":")[2].replace("/var/run/", "/run/")
+
+
+@check(
+    "antivirus.no-exemption",
+    requirement="antivirus.no-way-around",
+    role="relay",
+    title="No sender, recipient, network or user is exempt from scanning",
+    remedy=APPLY,
+)
+def test_no_exemption(seen: Seen, verdict: Verdict) -> None:
+    settings = seen.fact("antivirus", "settings", "clamav-milter.conf")
+    exempt = [f"{name} {' '.join(settings[name])}" for name in EXEMPTIONS if settings.get(name)]
+    verdict(not exempt, expected=f"none of {', '.join(EXEMPTIONS)}", observed="; ".join(exempt) or "none")
+
+
+@check(
+    "antivirus.infected-is-refused",
+    requirement="antivirus.infected-refused",
+    role="relay",
+    title="Infected mail is refused, not held back in silence",
+    remedy=APPLY,
+)
+def test_infected_is_refused(seen: Seen, verdict: Verdict) -> None:
+    action = _setting(seen, "clamav-milter.conf", "OnInfected")
+    verdict(action == "Reject", expected="OnInfected Reject", observed=f"OnInfected {action or 'Quarantine'}")
+
+
+@check(
+    "antivirus.waits-without-scanner",
+    requirement="antivirus.fails-closed",
+    role="relay",
+    title="Without a scanner mail waits: in the milter and in every service of Postfix",
+    remedy=f"{APPLY} and cjsm apply --only relay",
+)
+def test_waits_without_scanner(seen: Seen, verdict: Verdict) -> None:
+    action = _setting(seen, "clamav-milter.conf", "OnFail")
+    verdict(action == "Defer", expected="OnFail Defer", observed=f"OnFail {action}")
+    actions = seen.fact("antivirus", "postfix").get("milter_default_action", [])
+    # "quarantine" and "accept" take the mail; "shutdown" and "tempfail" both say 4yz (postconf(5))
+    safe = bool(actions) and set(actions) <= {"tempfail", "shutdown"}
+    observed = f"milter_default_action = {' | '.join(actions) or 'unknown'}"
+    verdict(safe, expected="milter_default_action = tempfail in every service", observed=observed)
+
+
+@check(
+    "antivirus.nothing-too-big",
+    requirement="antivirus.whole-message",
+    role="relay",
+    title="No message that Postfix accepts is too big for milter or scanner",
+    remedy=APPLY,
+)
+def test_nothing_too_big(seen: Seen, verdict: Verdict) -> None:
+    accepted = max(int(size) for size in seen.fact("antivirus", "postfix")["message_size_limit"])
+    stream = _size(seen, "clamd.conf", "StreamMaxLength")
+    for file in ("clamav-milter.conf", "clamd.conf"):
+        size = _size(seen, file, "MaxFileSize")
+        observed = f"accepted {accepted}, {file} MaxFileSize {size}, StreamMaxLength {stream}"
+        unlimited = accepted == 0  # postconf(5): 0 is no limit
+        fits = not unlimited and accepted < size <= stream
+        verdict(fits, expected="message_size_limit < MaxFileSize <= StreamMaxLength", observed=observed)
+
+
+@check(
+    "antivirus.over-limit-is-not-clean",
+    requirement="antivirus.whole-message",
+    role="relay",
+    title="An archive that goes over the scanner's limits is not called clean",
+    remedy=APPLY,
+)
+def test_over_limit_is_not_clean(seen: Seen, verdict: Verdict) -> None:
+    alert = _setting(seen, "clamd.conf", "AlertExceedsMax") or "no"
+    verdict(alert == "yes", expected="AlertExceedsMax yes", observed=f"AlertExceedsMax {alert}")
+
+
+@check(
+    "antivirus.signatures-current",
+    requirement="antivirus.signatures",
+    role="relay",
+    title="The loaded signatures are new",
+    remedy="less /var/log/clamav/freshclam.log; systemctl restart clamav-freshclam",
+)
+def test_signatures_current(seen: Seen, verdict: Verdict) -> None:
+    limit = seen.organisation.policy.signature_hours
+    scanner = seen.fact("antivirus", "scanner")
+    verdict(scanner["answers"], expected="clamd answers", observed=scanner.get("why", "answers"))
+    own = seen.organisation.estate.mirrors.signature_files
+    # the public databases say when they were built; of other files the last comparison with their source is known
+    when = seen.fact("antivirus", "updates")["last_success"] if own else scanner["signatures_built"]
+    what = f"compared with {', '.join(own)}" if own else "built"
+    verdict(bool(when), expected="a date of the loaded signatures", observed=f"never {what}: {scanner['version']}")
+    hours = (seen.fact("system", "clock") - when) / HOUR
+    expected = f"{what} at most {limit.value} {limit.unit} ago ({limit.source})"
+    verdict(hours <= limit.value, expected=expected, observed=f"{what} {hours:.1f} hours ago")
+
+
+@check(
+    "antivirus.signatures-complete",
+    requirement="antivirus.signatures",
+    role="relay",
+    title="Every configured signature database is there",
+    remedy="less /var/log/clamav/freshclam.log; systemctl restart clamav-freshclam",
+)
+def test_signatures_complete(seen: Seen, verdict: Verdict) -> None:
+    present = {row["name"] for row in seen.fact("antivirus", "databases") if row["size"]}
+    own = seen.organisation.estate.mirrors.signature_files
+    wanted = [{name} for name in own] or [{f"{name}.cvd", f"{name}.cld"} for name in ("main", "daily")]
+    missing = [" or ".join(sorted(names)) for names in wanted if not names & present]
+    observed = f"no {', '.join(missing)}" if missing else ", ".join(sorted(present))
+    verdict(not missing, expected="every configured database", observed=observed)
+
+
+@check(
+    "antivirus.updates-run",
+    requirement="antivirus.signatures",
+    role="relay",
+    title="New signatures are looked for several times a day, without errors",
+    remedy="less /var/log/clamav/freshclam.log; then " + APPLY,
+)
+def test_updates_run(seen: Seen, verdict: Verdict) -> None:
+    checks = _size(seen, "freshclam.conf", "Checks")
+    verdict(checks >= 4, expected="at least 4 checks a day", observed=f"{checks} checks a day")
+    updates = seen.fact("antivirus", "updates")
+    hours = (seen.fact("system", "clock") - updates["last"]) / HOUR
+    late = f"{hours:.1f} hours ago" if updates["last"] else "never"
+    verdict(hours <= 24 / checks + 1, expected=f"looked in the last {24 / checks + 1:.0f} hours", observed=late)
+    errors = "; ".join(updates["errors"])
+    verdict(not errors, expected="no error in the last update", observed=errors or f"looked {late}, no error")
+
+
+@check(
+    "antivirus.signature-source",
+    requirement="antivirus.signatures",
+    role="relay",
+    title="Signatures come from the declared source and from nowhere else",
+    remedy=APPLY,
+)
+def test_signature_source(seen: Seen, verdict: Verdict) -> None:
+    mirrors, settings = seen.organisation.estate.mirrors, seen.fact("antivirus", "settings", "freshclam.conf")
+    declared = mirrors.signatures or "database.clamav.net"
+    used = settings.get("PrivateMirror") or settings.get("DatabaseMirror") or []
+    verdict(used == [declared], expected=f"signatures from {declared}", observed=f"from {', '.join(used) or 'nowhere'}")
+    extra = [address for address in settings.get("DatabaseCustomURL", []) if not address.startswith(f"{declared}/")]
+    observed = f"also from {', '.join(extra)}" if extra else f"from {declared}"
+    verdict(not extra, expected=f"from {declared} only", observed=observed)
+
+
+@check(
+    "antivirus.findings-logged",
+    requirement="antivirus.logged",
+    role="relay",
+    title="Each message's scan stands in the mail log",
+    remedy=APPLY,
+)
+def test_findings_logged(seen: Seen, verdict: Verdict) -> None:
+    names = ("LogSyslog", "LogFacility", "LogInfected", "LogClean")
+    found = {name: _setting(seen, "clamav-milter.conf", name) or "no" for name in names}
+    logged = found["LogSyslog"] == "yes" and found["LogFacility"] == "LOG_MAIL"
+    told = found["LogInfected"] in ("Basic", "Full") and found["LogClean"] in ("Basic", "Full")
+    observed = ", ".join(f"{name} {value}" for name, value in found.items())
+    verdict(logged and told, expected="syslog as LOG_MAIL, infected and clean", observed=observed)
+
+
+@check(
+    "antivirus.memory",
+    requirement="antivirus.memory",
+    role="relay",
+    title="The host has the memory that the signatures need, also while they are reloaded",
+    remedy="give the relay more memory, or a smaller signature set",
+)
+def test_memory(seen: Seen, verdict: Verdict) -> None:
+    needed = MEMORY_OWN if seen.organisation.estate.mirrors.signature_files else MEMORY_PUBLIC
+    total = seen.fact("system", "memory", "total")
+    # firmware and kernel keep a little of what a machine was given
+    enough = total >= 0.9 * needed
+    verdict(enough, expected=f"{needed / GIB:.1f} GiB", observed=f"{total / GIB:.1f} GiB")

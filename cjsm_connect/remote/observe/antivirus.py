@@ -1,0 +1,138 @@
+"""Whether mail is scanned, with what signatures, and what happens when it cannot be."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import socket
+import struct
+import time
+from typing import Any
+
+from cjsm_connect.remote.common import attempt, read
+from cjsm_connect.remote.messages import EICAR
+
+CONFIGURATIONS = ("clamd.conf", "clamav-milter.conf", "freshclam.conf")
+POSTFIX = ("smtpd_milters", "non_smtpd_milters", "milter_default_action", "message_size_limit")
+SIGNATURES = re.compile(r"\.(cvd|cld|hdb|hsb|ndb|ldb|mdb|msb)$")
+LOG_DATE = "%a %b %d %H:%M:%S %Y"
+
+
+def observe(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`socket` is clamd's."""
+    return {
+        "scanner": scanner(arguments["socket"]),
+        "settings": settings(),
+        "changed": {name: changed("/etc/clamav/" + name) for name in CONFIGURATIONS},
+        "databases": databases(),
+        "updates": updates(read("/var/log/clamav/freshclam.log.1") + read("/var/log/clamav/freshclam.log")),
+        "postfix": postfix(),
+    }
+
+
+def scanner(path: str) -> dict[str, Any]:
+    """What clamd says on its socket, clamd(8): its version, and what it thinks of harmless text and of EICAR."""
+    try:
+        version = ask(path, b"zVERSION\0")
+        return {
+            "answers": True,
+            "version": version,
+            "signatures_built": built(version),
+            "clean": ask(path, stream(b"a harmless text\r\n")),
+            "eicar": ask(path, stream(EICAR)),
+        }
+    except OSError as error:
+        return {"answers": False, "why": str(error)}
+
+
+def ask(path: str, question: bytes) -> str:
+    """One question to clamd and its answer; five seconds, then it counts as silent."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(path)
+        connection.sendall(question)
+        return connection.recv(4096).rstrip(b"\0").decode(errors="replace")
+
+
+def stream(content: bytes) -> bytes:
+    """The content as clamd's INSTREAM wants it: chunks with their length, then one of length 0."""
+    return b"zINSTREAM\0" + struct.pack("!I", len(content)) + content + struct.pack("!I", 0)
+
+
+def built(version: str) -> float:
+    """When the loaded public signatures were built, seconds since 1970; 0 when only others are loaded.
+
+    clamd says "ClamAV 1.4.3/27800/Fri Nov 20 08:26:35 2026", without the last two parts when there are none.
+    """
+    return seconds(version.split("/")[2]) if version.count("/") == 2 else 0
+
+
+def seconds(date: str) -> float:
+    """A date as C's ctime prints it, in seconds since 1970; 0 when it is none."""
+    try:
+        return time.mktime(time.strptime(date.strip(), LOG_DATE))
+    except ValueError:
+        return 0
+
+
+def settings() -> dict[str, dict[str, list[str]]]:
+    """All effective settings, defaults included, as clamconf(1) prints them: {file: {name: values}}."""
+    _, out, _ = attempt(["clamconf"])
+    found: dict[str, dict[str, list[str]]] = {}
+    file: dict[str, list[str]] = {}
+    for line in out.splitlines():
+        if line.startswith("Config file: "):
+            file = found.setdefault(line.split(": ")[1].strip(), {})
+        elif line.startswith("Software settings"):
+            break
+        elif " = " in line:
+            name, _, value = line.partition(" = ")
+            file[name] = re.findall(r'"([^"]*)"', value)
+        elif line.endswith(" disabled"):
+            file[line.split()[0]] = []
+    return found
+
+
+def changed(path: str) -> float:
+    """When a file was last changed, seconds since 1970; 0 when it is not there."""
+    try:
+        return os.stat(path).st_ctime
+    except OSError:
+        return 0
+
+
+def databases() -> list[dict[str, Any]]:
+    """The signature files that clamd may load, with size and date."""
+    found = [name for name in sorted(glob.glob("/var/lib/clamav/*")) if SIGNATURES.search(name)]
+    states = [(name, os.stat(name)) for name in found]
+    return [{"name": os.path.basename(name), "size": st.st_size, "changed": st.st_mtime} for name, st in states]
+
+
+def updates(log: str) -> dict[str, Any]:
+    """When freshclam last looked for signatures, when that last succeeded, and what went wrong the last time."""
+    runs = [run_of(text) for text in log.split("update process started at ")[1:]]
+    succeeded = [run["at"] for run in runs if run["ok"]]
+    return {
+        "last": runs[-1]["at"] if runs else 0,
+        "last_success": succeeded[-1] if succeeded else 0,
+        "errors": runs[-1]["errors"] if runs else [],
+    }
+
+
+def run_of(text: str) -> dict[str, Any]:
+    """One run in freshclam's log; it begins with its date. Each database is updated, or found to be up to date."""
+    first, _, rest = text.partition("\n")
+    errors = [line.partition(" -> ")[2][:200] for line in rest.splitlines() if "ERROR: " in line]
+    ok = not errors and re.search(r"up-to-date|up to date| updated \(", rest) is not None
+    return {"at": seconds(first), "ok": ok, "errors": errors[:3]}
+
+
+def postfix() -> dict[str, list[str]]:
+    """What Postfix does with mail and milters: {name: values}, main.cf first, then those of single services."""
+    code, out, _ = attempt(["postconf", *POSTFIX])
+    if code:
+        return {}
+    _, overrides, _ = attempt(["postconf", "-P"])
+    rows = [line.partition("=")[::2] for line in (out + overrides).splitlines()]
+    return {name: [value.strip() for key, value in rows if key.strip().split("/")[-1] == name] for name in POSTFIX}
