@@ -69,9 +69,9 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_bundle_that_nobody_would_make_is_refused(name: str) -> None:
     data, why = HOSTILE[name]
-    started = time.monotonic()
+    started = time.process_time()
     found = verify(data, PUBLIC, None, NOW)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
     assert not found.genuine and found.statement is None
     assert re.search(why, found.problems[0]), found.problems
 

@@ -40,6 +40,13 @@ def test_no_value_of_the_dsse_envelope_can_change() -> None:
             dsse.verify(flipped(envelope, at), PUBLIC)
 
 
+def test_base64_that_could_be_written_in_two_ways_is_refused() -> None:
+    envelope = json.loads(dsse.sign(b"12", key().private))
+    assert envelope["payload"] == "MTI="
+    with pytest.raises(Refused, match="canonical base64"):  # the same two bytes
+        dsse.verify(json.dumps(envelope | {"payload": "MTJ="}).encode(), PUBLIC)
+
+
 def test_another_key_is_named_as_the_reason() -> None:
     with pytest.raises(Refused, match=f"signed by another key: expected {keys.key_identifier(PUBLIC)}"):
         dsse.verify(dsse.sign(PAYLOAD, other_key().private), PUBLIC)

@@ -153,6 +153,13 @@ def test_a_leaking_secret_leaves_no_bundle(place: Place, monkeypatch: pytest.Mon
     assert place.bundles == []
 
 
+def test_a_bundle_that_would_be_refused_is_not_written(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence_of(place, "init")
+    monkeypatch.setattr("cjsm_connect.evidence.cms.sign", lambda _payload, _key: b"")
+    assert "the bundle would be refused: statement.cms" in failure(evidence_of(place))
+    assert place.bundles == []
+
+
 def test_the_json_form_tells_where_the_bundle_is(place: Place) -> None:
     evidence_of(place, "init")
     told = json.loads(evidence_of(place, "--json").stdout)

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from cjsm_connect.evidence import CMS, DSSE, SIGNATURE_FILES, STATEMENT
+from cjsm_connect.evidence import CMS, DSSE, SIGNATURE_FILES, STATEMENT, bundle, statement
 from cjsm_connect.evidence.verification import Verification, verify
 from cjsm_connect.results import Status
-from tests.evidence.samples import ALL_PASS, NOW, key, other_key, packed, result, run, signed
+from tests.evidence.samples import ALL_PASS, NOW, key, material, other_key, packed, result, run, signed
 
 PUBLIC = key().private.public_key()
 
@@ -102,6 +102,14 @@ def test_totals_that_do_not_follow_from_the_results_are_refused_although_signed(
     failed = json.loads(signed(run(result("tls.inner", Status.FAIL)))["results.json"])
     lie = signed(run(result("tls.inner")), extra={"results.json": json.dumps(failed).encode()})
     assert any("the totals do not follow from the results" in problem for problem in verified(lie).problems)
+
+
+def test_a_run_with_gaps_cannot_be_called_complete_although_signed() -> None:
+    made = run(*ALL_PASS, result("tls.inner", Status.NOT_TESTED))
+    files = material(made).files
+    said = statement.state(made, files, statement.validity(NOW, 30, None))
+    lie = said.model_copy(update={"predicate": said.predicate.model_copy(update={"complete": True})})
+    assert only_problem(verified(bundle.sign(files, lie, key()))).startswith("the statement says complete, but")
 
 
 @pytest.mark.parametrize(
