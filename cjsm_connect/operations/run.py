@@ -31,7 +31,6 @@ from cjsm_connect.operations.ssh import hinted  # noqa: E402
 from cjsm_connect.organisation import Organisation, load  # noqa: E402
 from cjsm_connect.organisation.inventory import data  # noqa: E402
 
-
 started: dict[tuple[str, str], float] = {}
 
 

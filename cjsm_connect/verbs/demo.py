@@ -33,7 +33,7 @@ STEPS = (
     Step(
         "Break it: stop the virus scanner on the relay",
         ("lab", "exec", "relay", "--", "systemctl", "stop", "clamav-daemon.service", "clamav-daemon.socket"),
-    ),  # fmt: skip
+    ),
     Step("The checks notice, and say which requirement is not met", ("check", "--only", "antivirus"), code=1),
     Step("Back to the healthy state", ("lab", "reset", "relay")),
     Step("Check everything, mail both ways included, and write the signed evidence", ("evidence",)),
