@@ -173,7 +173,7 @@ def _by_results(_known: Known, proofs: Sequence[Result]) -> tuple[str, ...]:
 
 LIMITS = {Status.WARN: "warnings", Status.WAIVED: "waivers"}
 
-RESULTS = "The results below"
+RESULTS = "Results of the checks"
 SEEN = "Release and version as seen on the hosts"
 CHECKLIST = (
     Question("Is your mail server located on your organisation's premises?", ("premises",), _premises),
