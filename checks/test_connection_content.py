@@ -17,8 +17,9 @@ def infected_is_refused(seen: Seen, verdict: Verdict, identifiers: list[str], cl
     """Refused after DATA, where the same way lets a clean message through."""
     control(seen, clean, "message")
     for outcome in each(seen, identifiers):
-        scanned = refused(outcome, "message") and answers(outcome, "message") != [TOO_LARGE]
-        verdict(scanned, expected="5yz to the message, not for its size", observed=told(outcome))
+        if answers(outcome, "message") == [TOO_LARGE]:
+            verdict.not_tested(f"refused for its size, so nobody looked inside: {told(outcome)}")
+        verdict(refused(outcome, "message"), expected="5yz to the message", observed=told(outcome))
 
 
 @check(

@@ -1,0 +1,148 @@
+"""What the connection must not be: listeners and mail servers that accept what they should refuse."""
+
+from __future__ import annotations
+
+from faults import FaultError, Patient, fault
+
+HUB_SIDE = "postfix/cjsm-listener"
+INNER_SIDE = "postfix/cjsm-inner-listener"
+
+
+def service(host: Patient, log_name: str) -> str:
+    """The name in master.cf of the service that logs under `log_name`."""
+    for line in host.run(["postconf", "-P"]).stdout.splitlines():
+        name, _, value = line.partition(" = ")
+        if name.endswith("/syslog_name") and value == log_name:
+            return name.removesuffix("/syslog_name")
+    raise FaultError(f"{host.name}: no service in master.cf logs as {log_name}; is its certificate missing?")
+
+
+def override(host: Patient, log_name: str, **settings: str) -> None:
+    """Give a listener other settings, and prove that Postfix took them up."""
+    listener = service(host, log_name)
+    for name, value in settings.items():
+        host.run(["postconf", "-P", f"{listener}/{name}={value}"])
+        assert host.run(["postconf", "-Ph", f"{listener}/{name}"]).stdout.strip() == value
+    host.run(["postfix", "reload"])
+
+
+def configure(host: Patient, **settings: str) -> None:
+    """Give the whole mail server other settings, and prove that Postfix took them up."""
+    for name, value in settings.items():
+        host.run(["postconf", "-e", f"{name}={value}"])
+        assert host.run(["postconf", "-h", name]).stdout.strip() == value
+    host.run(["postfix", "reload"])
+
+
+OPTIONAL_TLS = "settings for mandatory TLS no longer apply (postconf(5), smtpd_tls_security_level)"
+
+
+@fault(
+    "connection.clear-text-to-relay",
+    host="relay",
+    violates="connection.never-clear-text",
+    entails={"connection.only-the-hub": OPTIONAL_TLS, "connection.modern-tls": OPTIONAL_TLS},
+)
+def clear_text_to_relay(host: Patient) -> None:
+    """TLS became optional at the hub's listener, so that a sender with trouble could get through."""
+    override(host, HUB_SIDE, smtpd_tls_security_level="may", smtpd_client_restrictions="")
+
+
+@fault("connection.any-member-is-the-hub", host="relay", violates="connection.only-the-hub")
+def any_member_is_the_hub(host: Patient) -> None:
+    """Every certificate of the operator is accepted as the hub's."""
+    override(host, HUB_SIDE, smtpd_client_restrictions="permit_tls_all_clientcerts,reject")
+
+
+@fault("connection.no-certificate-needed", host="relay", violates="connection.only-the-hub")
+def no_certificate_needed(host: Patient) -> None:
+    """The listener relies on the hub's address alone."""
+    override(host, HUB_SIDE, smtpd_tls_req_ccert="no", smtpd_client_restrictions="")
+
+
+@fault("connection.old-tls", host="relay", violates="connection.modern-tls")
+def old_tls(host: Patient) -> None:
+    """TLS 1.0 was switched on for an old system."""
+    override(
+        host,
+        HUB_SIDE,
+        smtpd_tls_mandatory_protocols=">=TLSv1",
+        tls_high_cipherlist="ALL:@SECLEVEL=0",
+    )
+
+
+@fault("connection.open-relay", host="relay", violates="connection.no-open-relay")
+def open_relay(host: Patient) -> None:
+    """The hub may send to anybody through the relay."""
+    override(
+        host,
+        HUB_SIDE,
+        mynetworks="0.0.0.0/0",
+        smtpd_relay_restrictions="permit_mynetworks,reject",
+        smtpd_recipient_restrictions="",
+    )
+
+
+@fault("connection.everybody-exists", host="relay", violates="connection.unknown-recipients")
+def everybody_exists(host: Patient) -> None:
+    """Nobody asks the mail server any more: unknown recipients are accepted, and bounced later."""
+    override(host, HUB_SIDE, smtpd_recipient_restrictions="permit")
+
+
+@fault("connection.smuggling", host="relay", violates="connection.no-smuggling")
+def smuggling(host: Patient) -> None:
+    """The defaults of Debian 12: <LF>.<CR><LF> ends a message."""
+    override(
+        host,
+        HUB_SIDE,
+        smtpd_forbid_bare_newline="no",
+        smtpd_forbid_unauth_pipelining="no",
+        smtpd_data_restrictions="",
+    )
+
+
+@fault("connection.outgoing-unscanned", host="relay", violates="connection.infected-mail")
+def outgoing_unscanned(host: Patient) -> None:
+    """The scanner looks only at what comes in."""
+    override(host, INNER_SIDE, smtpd_milters="")
+
+
+@fault("connection.local-unscanned", host="relay", violates="connection.infected-mail")
+def local_unscanned(host: Patient) -> None:
+    """What is handed in on the relay itself is not scanned."""
+    configure(host, non_smtpd_milters="")
+
+
+@fault("connection.small-messages-only", host="relay", violates="connection.message-size")
+def small_messages_only(host: Patient) -> None:
+    """Somebody lowered the limit on one host of the way."""
+    configure(host, message_size_limit="5000000")
+
+
+@fault(
+    "connection.inner-clear-text",
+    host="mail",
+    violates="connection.never-clear-text",
+    entails={"connection.inner-hop": OPTIONAL_TLS, "connection.modern-tls": OPTIONAL_TLS},
+)
+def inner_clear_text(host: Patient) -> None:
+    """The inner hop is believed to be safe without TLS."""
+    override(host, INNER_SIDE, smtpd_tls_security_level="may")
+
+
+@fault("connection.public-open-relay", host="mail", violates="connection.no-open-relay")
+def public_open_relay(host: Patient) -> None:
+    """The whole internet became "my network", so that a supplier could send."""
+    configure(host, mynetworks="0.0.0.0/0 127.0.0.0/8")
+
+
+@fault("connection.forged-senders", host="mail", violates="connection.no-forged-senders")
+def forged_senders(host: Patient) -> None:
+    """The rule for senders below cjsm.net was lost in a clean-up."""
+    configure(host, smtpd_sender_restrictions="")
+
+
+@fault("connection.public-port-silent", host="mail", violates="connection.public-side")
+def public_port_silent(host: Patient) -> None:
+    """Ordinary mail is refused since the connection was made."""
+    configure(host, smtpd_sender_restrictions="reject")
