@@ -1,0 +1,174 @@
+"""relay as Desired: who may hand in what, and where it may go."""
+
+from __future__ import annotations
+
+import pytest
+
+from cjsm_connect.desired import Desired
+from cjsm_connect.desired.settings import merged
+from deploys.relay import MAIN, MASTER, PASSWORDS
+from tests.deploys.mail import answered, content, services, settings, table, wanted
+from tests.made_up import FINGERPRINT, lab_file, organisation
+
+HUB_LISTENER = "198.51.100.10:4545"
+INNER_LISTENER = "198.51.100.10:2525"
+MAIL_LISTENER = "192.0.2.10:2525"
+
+
+def master(host: str, **changes: object) -> dict[str, str]:
+    return services(content(wanted(answered(**changes), host), MASTER))
+
+
+def main(host: str, **changes: object) -> dict[str, str]:
+    return settings(content(wanted(answered(**changes), host), MAIN))
+
+
+def test_the_firewall_has_no_postfix() -> None:
+    assert wanted(answered(), "firewall") == Desired()
+
+
+def test_the_hub_must_come_from_its_address_with_its_key() -> None:
+    listener = master("relay")[HUB_LISTENER]
+    order = (
+        "check_client_access cidr:/etc/cjsm/maps/hub_sources, check_ccert_access lmdb:/etc/cjsm/maps/hub_certificates"
+    )
+    assert f"smtpd_client_restrictions = {order}, reject" in listener
+    assert "smtpd_tls_security_level=encrypt" in listener and "smtpd_tls_req_ccert=yes" in listener
+    assert "smtpd_tls_CAfile=/etc/cjsm/tls/hub-ca.pem" in listener
+
+
+def test_a_right_address_is_no_permission_yet() -> None:
+    sources = table(wanted(answered(), "relay"), "hub_sources")
+    assert sources.pop("203.0.113.21") == "DUNNO"
+    assert set(sources) == {"0.0.0.0/0", "::/0"} and all(action.startswith("REJECT") for action in sources.values())
+
+
+def test_every_declared_key_of_the_hub_is_known() -> None:
+    two = [FINGERPRINT, ":".join(["cd"] * 32)]
+    where = answered(hub={"fingerprints": two, "fingerprints_file": None})
+    assert set(table(wanted(where, "relay"), "hub_certificates")) == set(two)
+
+
+def test_nobody_relays_through_the_listener_for_the_hub() -> None:
+    listener = master("relay")[HUB_LISTENER]
+    assert "reject_unauth_destination }" in listener
+    assert "permit" not in listener
+    assert main("relay")["mynetworks"] == ""
+
+
+def test_the_mail_server_reaches_cjsm_through_the_relay_and_nothing_else() -> None:
+    listener = master("relay")[INNER_LISTENER]
+    assert "check_recipient_access lmdb:/etc/cjsm/maps/inner_destinations, reject }" in listener
+    assert set(table(wanted(answered(), "relay"), "inner_destinations")) == {"cjsm.net", ".cjsm.net"}
+    assert set(table(wanted(answered(), "relay"), "inner_senders")) == {
+        "council.example",
+        "licensing.council.example",
+        "<>",
+    }
+
+
+def test_nothing_can_leave_the_relay_by_mx() -> None:
+    text, found = main("relay"), master("relay")
+    assert text["default_transport"].startswith("error:")
+    assert text["relay_transport"].startswith("retry:")
+    clients = {name for name, entry in found.items() if entry.split()[7] == "smtp"}
+    assert clients == {"cjsm", "inner"}
+    assert not any(name == "smtp" for name in found), "the relay has no listener on port 25"
+
+
+def test_certificate_and_ca_belong_to_the_service_and_not_to_all() -> None:
+    assert not {"smtp_tls_CAfile", "smtp_tls_chain_files", "smtpd_tls_CAfile"} & set(main("relay"))
+    hub = master("relay")["cjsm"]
+    assert "smtp_tls_CAfile=/etc/cjsm/tls/hub-ca.pem" in hub
+    assert "smtp_tls_chain_files=/etc/cjsm/tls/hub.chain.pem" in hub
+    assert "smtp_tls_security_level=secure" in hub and "smtp_tls_secure_cert_match = hub.cjsm.example" in hub
+
+
+def test_mail_leaves_from_the_address_that_the_operator_knows() -> None:
+    assert "smtp_bind_address=198.51.100.10" in master("relay")["cjsm"]
+
+
+def test_the_scanner_sees_mail_from_the_network_and_from_the_host_itself() -> None:
+    text = main("relay")
+    assert text["smtpd_milters"] == text["non_smtpd_milters"] == "unix:/run/clamav/clamav-milter.ctl"
+    assert text["milter_default_action"] == "tempfail"
+    assert not any("milter" in entry for entry in master("relay").values()), "no service has a way round it"
+
+
+def test_a_recipient_list_replaces_asking() -> None:
+    listed = {"mode": "file", "addresses": ["clerk@council.example"]}
+    assert main("relay", recipients=listed)["relay_recipient_maps"] == "lmdb:/etc/cjsm/maps/recipients"
+    assert "reject_unlisted_recipient }" in master("relay", recipients=listed)[HUB_LISTENER]
+    assert main("relay")["unverified_recipient_reject_code"] == "550"
+
+
+def test_without_certificates_every_listener_of_cjsm_is_closed() -> None:
+    where = organisation()
+    relay, mail = (services(content(wanted(where, host), MASTER)) for host in ("relay", "mail"))
+    assert not {HUB_LISTENER, INNER_LISTENER, "cjsm", "inner"} & set(relay)
+    assert not {MAIL_LISTENER, "cjsm-inner"} & set(mail)
+
+
+def test_a_hub_that_speaks_tls_at_once_is_spoken_to_so() -> None:
+    assert "smtp_tls_wrappermode=yes" in master("relay", hub={"mode": "implicit"})["cjsm"]
+    assert "smtp_tls_wrappermode=no" in master("relay")["cjsm"]
+
+
+def test_a_log_in_at_the_hub_is_kept_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_PASSWORD", "not for everybody")
+    where = answered(hub={"auth": {"user": "council", "password_ref": "env:HUB_PASSWORD"}})
+    desired = wanted(where, "relay")
+    (kept,) = (file for file in desired.files if file.path == PASSWORDS)
+    assert (kept.mode, kept.secret) == (0o600, True)
+    assert kept.content == "[hub.cjsm.example]:4545 council:not for everybody\n"
+    assert not any("not for everybody" in file.content for file in desired.files if file != kept)
+
+
+def test_the_mail_server_takes_mail_from_the_relay_only() -> None:
+    entry = master("mail")[MAIL_LISTENER]
+    assert "smtpd_tls_req_ccert=yes" in entry and "smtpd_relay_restrictions = reject_unauth_destination" in entry
+    assert "-o mynetworks=\n" in entry
+    assert table(wanted(answered(), "mail"), "inner_clients")["198.51.100.10"] == "DUNNO"
+
+
+def test_the_public_side_of_the_mail_server_stays_opportunistic() -> None:
+    assert main("mail")["smtpd_tls_security_level"] == "may"
+    assert set(table(wanted(answered(), "mail"), "cjsm_senders")) == {"cjsm.net", ".cjsm.net"}
+
+
+def existing() -> Desired:
+    hosts = [host | ({"mailboxes": "existing"} if host["name"] == "mail" else {}) for host in lab_file()["hosts"]]
+    return wanted(answered(hosts=hosts), "mail")
+
+
+def test_an_administrators_own_postfix_is_kept() -> None:
+    assert not [file for file in existing().files if file.path in (MAIN, MASTER)]
+    theirs = "myhostname = mx.council.example\ntransport_maps = hash:/etc/postfix/theirs\n"
+    entries = next(item.entries for item in existing().settings if item.path == MAIN)
+    text = settings(merged("main.cf", theirs, entries))
+    assert text["myhostname"] == "mx.council.example"
+    assert text["transport_maps"] == "lmdb:/etc/cjsm/maps/transport, hash:/etc/postfix/theirs"
+    assert merged("main.cf", merged("main.cf", theirs, entries), entries) == merged("main.cf", theirs, entries)
+
+
+def test_two_services_are_added_to_an_administrators_master_cf() -> None:
+    entries = next(item.entries for item in existing().settings if item.path == MASTER)
+    text = services(merged("master.cf", "smtp inet n - y - - smtpd\n", entries))
+    assert set(text) == {"smtp", MAIL_LISTENER, "cjsm-inner"}
+
+
+def test_postfix_is_told_of_every_file_it_reads() -> None:
+    desired = wanted(answered(), "relay")
+    (service,) = desired.services
+    assert {MAIN, MASTER, "hub", "inner", "/etc/cjsm/tls/hub-ca.pem"} <= set(service.watches)
+    assert service.on_change == "reload"
+
+
+def test_two_relays_are_both_tried() -> None:
+    second = {"name": "relay2", "fqdn": "relay2.council.example", "address": "198.51.100.11", "reboot_time": "05:00"}
+    hosts = lab_file()["hosts"]
+    twin = {**next(host for host in hosts if host["name"] == "relay"), **second}
+    where = answered(hosts=[*hosts, {**twin, "interfaces": {"dmz": "198.51.100.11"}}])
+    routes = table(wanted(where, "mail"), "transport")
+    assert routes["cjsm.net"] == "cjsm-inner:[198.51.100.10]:2525, [198.51.100.11]:2525"
+    assert len(table(wanted(where, "mail"), "tls_policy")) == 2
