@@ -97,7 +97,7 @@ def confirmed_freshly(state: Any, host: Any, job: Job) -> bool:
     try:
         for other in crossing:
             ssh.connected(job.organisation, other).close()
-        ssh.run(job.organisation, own, programs.confirm(job.desired))
+        ssh.run(job.organisation, own, lambda: programs.confirm(job.desired))
     except ssh.HostError as error:
         within = f"the old rules come back within {programs.CONFIRM_SECONDS} s"
         return failed(state, host, f"the firewall was not confirmed, {within}: {error}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -37,31 +37,32 @@ class Program:
 
 
 def run_everywhere(
-    organisation: Organisation, programs: dict[str, Program], settled: Callable[[str], None] = lambda _name: None
+    organisation: Organisation, names: Sequence[str], program_of: Callable[[str], Program]
 ) -> dict[str, Any]:
-    """Run one program on each named host, all at once; each value is its answer, or the HostError that came instead."""
-    with ThreadPoolExecutor(max_workers=max(len(programs), 1)) as pool:
-        jobs = {name: pool.submit(_settled, organisation, name, programs[name], settled) for name in programs}
-        return {name: job.result() for name, job in jobs.items()}
+    """Run one program on each named host, all at once; each value is its answer, or the HostError that came instead.
+
+    Programs are made while connections are opened: the one computes, the other waits.
+    """
+
+    def answer(name: str) -> Any:
+        try:
+            return run(organisation, organisation.host(name), lambda: program_of(name))
+        except HostError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=max(len(names), 1)) as pool:
+        return dict(zip(names, pool.map(answer, names), strict=True))
 
 
-def _settled(organisation: Organisation, name: str, program: Program, settled: Callable[[str], None]) -> Any:
-    try:
-        return run(organisation, organisation.host(name), program)
-    except HostError as error:
-        return error
-    finally:
-        settled(name)
-
-
-def run(organisation: Organisation, host: Host | Vantage, program: Program) -> Any:
+def run(organisation: Organisation, host: Host | Vantage, program_of: Callable[[], Program]) -> Any:
     """Run one program over a fresh connection in one SSH command and return its answer.
 
     Raises:
         HostError: unreachable, unknown or changed host key, refused log-in or sudo, no python3, or a failed program.
     """
-    text = remote.program(program.modules, program.entry, program.arguments)
     with connected(organisation, host) as client:
+        program = program_of()
+        text = remote.program(program.modules, program.entry, program.arguments)
         password = sudo_password(organisation, host)
         out, err = _executed(client, _prefix(host) + remote.command(program.seconds), password, text, program.seconds)
     try:

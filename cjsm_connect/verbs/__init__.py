@@ -25,6 +25,8 @@ VERBS = {
     "test": "the test suite: lint, types, unit, lab",
 }
 
+ON_HOSTS = ("plan", "apply", "check", "evidence", "status")
+
 
 class Verbs(click.Group):
     """Imports a verb's module only when it is used, so that start-up stays cheap."""
@@ -32,9 +34,13 @@ class Verbs(click.Group):
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(VERBS)
 
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
+        if name in ON_HOSTS and context.obj:
+            from cjsm_connect.verbs._organisation import enter_lab
+
+            enter_lab(sys.argv, context.obj.root)  # before anything heavy is imported, or it would be imported twice
         command = importlib.import_module(f"cjsm_connect.verbs.{name}").command
         assert isinstance(command, click.Command)
         return command

@@ -34,9 +34,14 @@ def subjects(organisation: Organisation, desired_of: DesiredOf, limit: tuple[str
         CjsmError: `limit` names a host that the organisation file does not have.
     """
     names = limited(organisation, limit)
-    desired = {name: desired_of(organisation, organisation.host(name)) for name in names}
-    found = ssh.run_everywhere(organisation, {name: programs.collect(desired[name]) for name in names})
-    return [subject(name, desired[name], found[name]) for name in names]
+    desired: dict[str, Desired] = {}
+
+    def program(name: str) -> ssh.Program:
+        desired[name] = desired_of(organisation, organisation.host(name))
+        return programs.collect(desired[name])
+
+    found = ssh.run_everywhere(organisation, names, program)
+    return [subject(name, desired.get(name, Desired()), found[name]) for name in names]
 
 
 def limited(organisation: Organisation, limit: tuple[str, ...]) -> list[str]:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cjsm_connect.results import CjsmError
 
-if TYPE_CHECKING:
-    from cjsm_connect.organisation import Organisation
-
 
 def organisation_option(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command --org and the keyword `organisation`; enters the lab's network if it is a lab's."""
+    """Give a click command the option --org and the keyword `organisation`."""
 
     @click.option("--org", type=click.Path(path_type=Path), help="Folder of organisation.toml (or CJSM_ORG).")
     @click.pass_obj
     @wraps(verb)
     def wrapped(rooms: Any, *args: Any, **kwargs: Any) -> Any:
-        folder = chosen(kwargs.pop("org"), rooms.root)
-        return verb(*args, organisation=opened(folder), **kwargs)
+        from cjsm_connect.organisation import load
+
+        return verb(*args, organisation=load(chosen(kwargs.pop("org"), rooms.root)), **kwargs)
 
     return wrapped
 
@@ -51,16 +50,24 @@ def chosen(org: Path | None, root: Path) -> Path:
     )
 
 
-def opened(folder: Path) -> Organisation:
-    """Load an organisation; a running lab's is worked with from inside the lab's network."""
-    name = running(folder)
-    if name:
-        from cjsm_connect import lab
+def enter_lab(argv: Sequence[str], root: Path) -> None:
+    """If the command is about a running lab's organisation, execute it again from inside the lab's network."""
+    with suppress(CjsmError):  # which organisation is asked again, and answered, when the verb runs
+        name = running(chosen(_org(argv), root))
+        if name:
+            from cjsm_connect import lab
 
-        lab.enter(name)
-    from cjsm_connect.organisation import load
+            lab.enter(name)
 
-    return load(folder)
+
+def _org(argv: Sequence[str]) -> Path | None:
+    """The value of --org on a command line that click has not read yet."""
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        if word == "--org":
+            return Path(following)
+        if word.startswith("--org="):
+            return Path(word.removeprefix("--org="))
+    return None
 
 
 def running(folder: Path) -> str:

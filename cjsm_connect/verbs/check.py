@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from cjsm_connect.organisation import Organisation
-from cjsm_connect.results import CjsmError, Run, Status
+from cjsm_connect.results import CjsmError, Run, Status, counts_against
 from cjsm_connect.verbs._organisation import organisation_option
 
 
@@ -54,12 +54,12 @@ def wanted(*, hub: bool, send_test_to: str, **rest: Any) -> Any:
 
 def following(run: Run) -> str:
     """The last line: the next command to type."""
-    totals = run.totals()
-    if totals[Status.ERROR]:
+    against = {result.status for result in run.results if counts_against(result)}
+    if run.totals()[Status.ERROR]:
         return "Something could not be told: see the errors above, and correct them. Next: cjsm check"
-    if totals[Status.FAIL] or totals[Status.WARN]:
+    if against & {Status.FAIL, Status.WARN}:
         return "Next: cjsm plan, which shows what apply would put right"
-    if any(result.status is Status.NOT_TESTED and not result.scoped for result in run.results):
+    if against:
         return "Not everything was tested: the reasons are above. Next: cjsm check --hub, once the hub may be asked"
     return "Next: cjsm evidence"
 
