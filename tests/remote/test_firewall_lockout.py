@@ -1,0 +1,78 @@
+"""On real hosts: whoever locks himself out is let in again, and neither a boot nor a stopped unit opens a host."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cjsm_connect import remote
+from cjsm_connect.lab import Lab
+from cjsm_connect.lab.entry import controller
+from cjsm_connect.remote.firewall import BOOT, TABLE
+
+pytestmark = pytest.mark.lab
+SECONDS = 6
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 22), 2).close()"
+
+
+def ask(lab: Lab, host: str, function: str, ruleset: str) -> object:
+    """Run a function of remote/firewall.py on a host, as activate does."""
+    wall = {"table": TABLE, "boot_path": BOOT, "ruleset": ruleset, "seconds": SECONDS}
+    program = remote.program(("common", "firewall"), f"firewall:{function}", wall)
+    return remote.answer(lab.exec(host, ["python3", "-I", "-"], input=program).stdout)
+
+
+def lets_administrators_in(lab: Lab, host: str) -> bool:
+    """Does a fresh connection from the controller reach SSH?"""
+    argv = ["nsenter", f"--net={controller(lab.name)}", sys.executable, "-c", CONNECT, lab.address(host)]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def live(lab: Lab, host: str) -> str:
+    return lab.exec(host, ["nft", "-s", "list", "table", "inet", "cjsm"]).stdout
+
+
+def wait_for_admission(lab: Lab, host: str, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if lets_administrators_in(lab, host):
+            return True
+        time.sleep(0.5)
+    return False
+
+
+@pytest.mark.touches("mail")
+def test_a_host_that_locks_everybody_out_lets_them_in_again(lab: Lab) -> None:
+    before, boot = live(lab, "mail"), lab.exec("mail", ["cat", BOOT]).stdout
+    ask(lab, "mail", "load", boot.replace("tcp dport 22 ", "tcp dport 2222 "))
+    assert not lets_administrators_in(lab, "mail")
+    assert wait_for_admission(lab, "mail", SECONDS + 5)
+    assert live(lab, "mail") == before
+    assert lab.exec("mail", ["cat", BOOT]).stdout == boot
+
+
+@pytest.mark.touches("mail")
+def test_tables_of_other_programs_survive_a_change_of_ours(lab: Lab) -> None:
+    lab.exec("mail", ["nft", "add", "table", "ip", "monitoring"])
+    boot = lab.exec("mail", ["cat", BOOT]).stdout
+    ask(lab, "mail", "load", boot.replace("burst 20 packets", "burst 21 packets"))
+    ask(lab, "mail", "undo", boot)
+    assert "table ip monitoring" in lab.exec("mail", ["nft", "list", "tables"]).stdout
+
+
+@pytest.mark.touches("relay")
+def test_stopping_the_nftables_unit_does_not_open_the_host(lab: Lab) -> None:
+    before = live(lab, "relay")
+    assert "policy drop" in before
+    for action in ("start", "stop"):
+        assert lab.exec("relay", ["systemctl", action, "nftables.service"]).returncode == 0
+    assert live(lab, "relay") == before
+
+
+@pytest.mark.touches("relay")
+def test_the_rules_are_loaded_at_boot(lab: Lab) -> None:
+    before = live(lab, "relay")
+    lab.reset(["relay"])
+    assert "policy drop" in before
+    assert live(lab, "relay") == before
