@@ -125,6 +125,7 @@ ARGUMENTS: dict[str, Arguments] = {
     "configuration": configuration,
     "tls": tls,
     "antivirus": antivirus,
+    "patching": patching,
     "relay": relay,
     "domains": domains,
 }

@@ -1,0 +1,137 @@
+"""What is not yet patched, since when, and whether it will be by itself."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from typing import Any
+
+from cjsm_connect.remote.common import attempt, read
+
+INSTALL = re.compile(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+) (.*?) \[\S+\]\)", re.MULTILINE)
+LOG_FOLDER = "/var/log/unattended-upgrades"
+LISTED = ("APT::Periodic::", "Unattended-Upgrade::", "DPkg::Options", "APT::Get::", "APT::Update::Post-Invoke-Success")
+
+
+def observe(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`first_seen` is the file in which pending-updates notes the age of each update."""
+    return {
+        "pending": pending(),
+        "first_seen": first_seen(arguments["first_seen"]),
+        "sources": sources(),
+        "configuration": configuration(),
+        "held": attempt(["apt-mark", "showhold"])[1].split(),
+        "last_run": last_run(),
+        "reboot": reboot(),
+        "restart": restart(),
+        "needrestart": needrestart(),
+        "support": support(),
+    }
+
+
+def pending() -> dict[str, Any]:
+    """Updates that are known and not installed, apt-get(8) -s, which changes nothing; those held back are among them.
+
+    `why` is apt's own word when it cannot say.
+    """
+    argv = ["apt-get", "-s", "-q", "-o", "Debug::NoLocking=true", "--ignore-hold", "dist-upgrade"]
+    code, out, err = attempt(argv, seconds=20)
+    rows = [dict(zip(("package", "installed", "version", "origin"), row)) for row in INSTALL.findall(out)]
+    for row in rows:
+        row["security"] = "Security" in row["origin"]
+    return {"updates": rows, "why": err.strip()[-300:] if code else ""}
+
+
+def first_seen(path: str) -> dict[str, Any]:
+    """What pending-updates wrote: the first sight of each update, and when it looked last; {} when it never did."""
+    try:
+        state = json.loads(read(path, "{}"))
+    except ValueError:
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def sources() -> list[dict[str, str]]:
+    """The package archives that are asked, as their Release files describe themselves; apt-get(8) indextargets."""
+    names = ("origin", "label", "codename", "site", "trusted")
+    form = "$(ORIGIN)|$(LABEL)|$(CODENAME)|$(SITE)|$(TRUSTED)"
+    _, out, _ = attempt(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
+    return [dict(zip(names, line.split("|"))) for line in sorted(set(out.splitlines())) if line.count("|") == 4]
+
+
+def configuration() -> dict[str, list[str]]:
+    """APT's effective settings that matter here, apt-config(8) dump: {name: values}."""
+    found: dict[str, list[str]] = {}
+    for line in attempt(["apt-config", "dump"])[1].splitlines():
+        match = re.match(r'(\S+?)(?:::)? "(.*)";$', line)
+        if match and match.group(2) and match.group(1).lower().startswith(tuple(name.lower() for name in LISTED)):
+            found.setdefault(match.group(1), []).append(match.group(2))
+    return found
+
+
+def last_run() -> dict[str, Any]:
+    """When APT last fetched lists and last installed by itself (seconds since 1970, 0 for never); what went wrong.
+
+    `lists_folder` is when anything last changed among the lists: all there is before APT's own timer has run.
+    """
+    text = read(LOG_FOLDER + "/unattended-upgrades.log")
+    runs = re.split(r"^(?=.* INFO (?:Starting|Initial blacklist))", text, flags=re.MULTILINE)
+    errors = [line[:300] for line in runs[-1].splitlines() if " ERROR " in line]
+    return {
+        "lists": changed("/var/lib/apt/periodic/update-stamp"),
+        "lists_folder": changed("/var/lib/apt/lists"),
+        "upgrade": changed("/var/lib/apt/periodic/upgrade-stamp"),
+        "errors": errors[-3:],
+    }
+
+
+def changed(path: str) -> float:
+    """When a file was last changed, seconds since 1970; 0 when it is not there."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0
+
+
+def reboot() -> dict[str, Any]:
+    """Whether a package asked for a reboot, since when, and which."""
+    mark = "/run/reboot-required"
+    return {"required": os.path.exists(mark), "since": changed(mark), "packages": read(mark + ".pkgs").split()}
+
+
+def restart() -> dict[str, Any]:
+    """Services that still use replaced libraries, and the newer kernel that waits; needrestart(1) in batch mode."""
+    code, out, err = attempt(["needrestart", "-b", "-r", "l"], seconds=20)
+    rows = [line.partition(": ")[::2] for line in out.splitlines()]
+    told = dict(rows)
+    return {
+        "answered": code == 0,
+        "why": err.strip()[:200] if code else "",
+        "services": sorted(value for name, value in rows if name == "NEEDRESTART-SVC"),
+        # 0 unknown, 1 current, 2 a newer build of the same version waits, 3 a newer version waits
+        "kernel": int(told.get("NEEDRESTART-KSTA", 0)),
+        "kernel_running": told.get("NEEDRESTART-KCUR", ""),
+        "kernel_expected": told.get("NEEDRESTART-KEXP", ""),
+    }
+
+
+def needrestart() -> str:
+    """What needrestart does with such services: "a" restarts them, "l" lists, "i" asks, "" is not said."""
+    folder = "/etc/needrestart/conf.d"
+    names = ["/etc/needrestart/needrestart.conf"]
+    if os.path.isdir(folder):
+        names += ["%s/%s" % (folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".conf")]
+    said = re.findall(r"^\s*\$nrconf\{restart\}\s*=\s*['\"](\w)['\"]", "\n".join(map(read, names)), re.MULTILINE)
+    return said[-1] if said else ""
+
+
+def support() -> dict[str, str]:
+    """Until when this release gets fixes, as ISO dates: from Debian, then from its LTS team; distro-info-data."""
+    found = re.search(r'^VERSION_CODENAME="?(\w+)', read("/etc/os-release"), re.MULTILINE)
+    codename = found.group(1) if found else ""
+    for row in csv.DictReader(read("/usr/share/distro-info/debian.csv").splitlines()):
+        if row.get("series") == codename:
+            return {"codename": codename, "eol": row.get("eol") or "", "lts": row.get("eol-lts") or ""}
+    return {"codename": codename, "eol": "", "lts": ""}

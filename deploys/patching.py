@@ -1,0 +1,73 @@
+"""patching: fixes are installed by themselves, services and kernel take them up, and the age of each is known.
+
+Application 2009, minimum prerequisites: service packs, patches and security fixes; terms v10.2, clause 23; Cyber
+Essentials v3.3, A6.4 and A6.5: 14 days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cjsm_connect.desired import Desired, Directory, File, Package, Service
+from cjsm_connect.desired.render import template
+from cjsm_connect.operations import concern
+from cjsm_connect.organisation import Host, Organisation
+
+LIBRARY = "/usr/local/lib/cjsm"
+APT = "/etc/apt/apt.conf.d/60cjsm"  # after 50unattended-upgrades: the later file wins
+NEEDRESTART = "/etc/needrestart/conf.d/50-cjsm.conf"
+UNITS = "/etc/systemd/system"
+PENDING_UNIT = f"{UNITS}/cjsm-pending-updates.service"
+PENDING_TIMER = f"{UNITS}/cjsm-pending-updates.timer"
+LISTS_BEFORE_REBOOT, UPGRADE_BEFORE_REBOOT = 120, 60  # minutes
+DAY = 24 * 60
+PACKAGES = ("unattended-upgrades", "needrestart", "distro-info", "distro-info-data")
+
+
+def desired(organisation: Organisation, host: Host) -> Desired:
+    """Patching is the same on every managed host, but for its time."""
+    return Desired(
+        packages=tuple(Package(name) for name in PACKAGES),
+        directories=(Directory(LIBRARY),),
+        files=tuple(_files(organisation, host)),
+        services=(
+            Service("apt-daily.timer", watches=(_drop_in("apt-daily"),), order=25),
+            Service("apt-daily-upgrade.timer", watches=(_drop_in("apt-daily-upgrade"),), order=25),
+            Service("cjsm-pending-updates.timer", watches=(PENDING_TIMER,), order=25),
+        ),
+    )
+
+
+def _files(organisation: Organisation, host: Host) -> Iterator[File]:
+    apt = template("patching/apt.conf.j2", reboot_time=host.reboot_time, proxy=organisation.estate.proxy)
+    yield File(APT, apt, reason="security fixes and point releases are installed by themselves")
+    yield File(NEEDRESTART, template("patching/needrestart.conf.j2"), reason="services take up replaced libraries")
+    yield _timer("apt-daily", host, LISTS_BEFORE_REBOOT, "10min", "New package lists an hour before they are used.")
+    yield _timer("apt-daily-upgrade", host, UPGRADE_BEFORE_REBOOT, "10min", "Fixes shortly before the reboot window.")
+    script = template("patching/pending-updates.j2")
+    yield File(f"{LIBRARY}/pending-updates", script, mode=0o755, reason="the age of each pending fix")
+    yield File(PENDING_UNIT, template("patching/pending.service.j2"), reason="the age of each pending fix")
+    yield File(PENDING_TIMER, template("patching/pending.timer.j2"), reason="the age of each pending fix")
+
+
+def _drop_in(timer: str) -> str:
+    return f"{UNITS}/{timer}.timer.d/50-cjsm.conf"
+
+
+def _timer(name: str, host: Host, minutes: int, spread: str, why: str) -> File:
+    """A timer of APT's, set to some minutes before the host's reboot time."""
+    calendar = f"*-*-* {earlier(host.reboot_time, minutes)}"
+    text = template("patching/timer.conf.j2", reason=why, calendar=calendar, spread=spread)
+    return File(_drop_in(name), text, reason="patches in the host's own window")
+
+
+def earlier(time: str, minutes: int) -> str:
+    """A time of day some minutes before another: earlier("00:30", 60) is "23:30"."""
+    hour, minute = map(int, time.split(":"))
+    total = (hour * 60 + minute - minutes) % DAY
+    return f"{total // 60:02d}:{total % 60:02d}"
+
+
+patching = concern("patching", desired)
+if __name__ == "builtins":  # so pyinfra executes a deploy file
+    patching()
