@@ -109,7 +109,7 @@ def listeners(text: str) -> list[dict[str, Any]]:
         rows.append(
             {
                 "protocol": fields[0],
-                "address": address.strip("[]").partition("%")[0],
+                "address": address.partition("%")[0].strip("[]"),  # without the interface: [fe80::1]%dmz
                 "port": int(port) if port.isdigit() else 0,
                 "processes": sorted({name for name, _ in owners}),
             }
