@@ -17,7 +17,7 @@ from checks.postfix import (
     within,
 )
 from cjsm_connect.organisation.routes import CJSM_DOMAINS, hub_next_hop, inner_next_hops
-from cjsm_connect.probes.postfix import STRANGER, UNKNOWN_KEY, hub_listener, inner_listeners
+from cjsm_connect.probes.postfix import STRANGER, hub_listener, inner_listeners
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
@@ -151,7 +151,7 @@ def test_hub_listener_mutual_tls(seen: Seen, verdict: Verdict) -> None:
 def test_hub_listener_identity(seen: Seen, verdict: Verdict) -> None:
     name = hub_listener(seen.organisation, seen.host)
     service(seen, verdict, name, "smtpd")
-    order = [part.split()[0] for part in restrictions(seen, name, "smtpd_client_restrictions")]
+    order = [part.split()[0] for part in _clients(seen)]
     wanted = ["check_client_access", "check_ccert_access", "reject"]
     verdict(order == wanted, expected=", ".join(wanted), observed=", ".join(order) or "no restriction")
     verdict(option(seen, name, "smtpd_delay_reject") == "yes", expected="judged after STARTTLS", observed="before it")
@@ -178,11 +178,17 @@ def test_hub_sources(seen: Seen, verdict: Verdict) -> None:
     remedy=APPLY,
 )
 def test_hub_keys(seen: Seen, verdict: Verdict) -> None:
-    found = answers(seen, "hub_keys")
-    for key in seen.organisation.hub.fingerprints:
-        verdict(found[key] == "OK", expected=f"{key} OK", observed=f"{key} {found[key] or 'unknown'}")
-    stranger = found[UNKNOWN_KEY]
-    verdict(stranger in (None, "REJECT"), expected="another key is unknown", observed=stranger or "unknown")
+    table = "hub_certificates"
+    asked = [part for part in _clients(seen) if part.startswith("check_ccert_access")]
+    only = len(asked) == 1 and asked[0].endswith(f"/{table}")
+    verdict(only, expected=f"check_ccert_access asks {table} and nothing else", observed=", ".join(asked) or "none")
+    declared, known = set(seen.organisation.hub.fingerprints), set(seen.fact("domains", "tables", table, "rows"))
+    verdict(known == declared, expected=", ".join(sorted(declared)), observed=", ".join(sorted(known)) or "none")
+
+
+def _clients(seen: Seen) -> list[str]:
+    """Who may use the listener for the hub."""
+    return restrictions(seen, hub_listener(seen.organisation, seen.host), "smtpd_client_restrictions")
 
 
 @check(

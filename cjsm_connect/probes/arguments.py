@@ -108,13 +108,13 @@ def relay(organisation: Organisation, host: Host) -> dict[str, Any] | None:
 
 
 def domains(organisation: Organisation, host: Host) -> dict[str, Any] | None:
-    """Which tables follow from the list of domains."""
+    """Which tables are told in full: those that follow from the list of domains, and who is taken for the hub."""
     if not _has_inner_hop(organisation, host):
         return None
-    local = ("local_domains",) if host.mailboxes == "local" else ()
-    names = (
-        ("relay_domains", "transport", "recipients", "tls_policy") if host.role == "relay" else ("transport", *local)
-    )
+    if host.role == "relay":
+        names: tuple[str, ...] = ("relay_domains", "transport", "recipients", "tls_policy", "hub_certificates")
+    else:
+        names = ("transport", "local_domains") if host.mailboxes == "local" else ("transport",)
     return {"folder": MAPS, "names": names}
 
 

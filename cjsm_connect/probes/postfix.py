@@ -16,7 +16,6 @@ from cjsm_connect.organisation.routes import (
 )
 
 STRANGER = "192.0.2.254"  # an address that no table may admit (RFC 5737)
-UNKNOWN_KEY = ":".join(["00"] * 32)
 FOREIGN_DOMAIN = "elsewhere.example"
 
 PARAMETERS = (
@@ -103,7 +102,6 @@ def relay_lookups(organisation: Organisation, host: Host) -> Lookups:
         "hub_policy": _asked("cjsm/unix", "smtp_tls_policy_maps", (hub_next_hop(organisation), *CJSM_DOMAINS)),
         "inner_policy": _asked("inner/unix", "smtp_tls_policy_maps", inner_next_hops(organisation, host)),
         "hub_sources": _asked(hub, "smtpd_client_restrictions", sources),
-        "hub_keys": _asked(hub, "smtpd_client_restrictions", (*organisation.hub.fingerprints, UNKNOWN_KEY)),
         "inner_sources": _asked(inner, "smtpd_client_restrictions", (*mail, STRANGER)),
         "inner_destinations": _asked(inner, "smtpd_relay_restrictions", (*CJSM_DOMAINS, FOREIGN_DOMAIN)),
         "inner_senders": _asked(inner, "smtpd_sender_restrictions", (*organisation.domains.names, FOREIGN_DOMAIN)),

@@ -77,6 +77,7 @@ def test_a_list_of_recipients_is_the_table() -> None:
 @pytest.mark.parametrize("name", ["council.example.cjsm.net", "licensing.council.example.cjsm.net"])
 def test_suffixed_addresses_are_taken_only_if_that_was_agreed(name: str) -> None:
     assert name not in table(wanted(answered(), "relay"), "relay_domains")
+    assert f"@{name}" not in table(wanted(answered(), "relay"), "aliases")
     agreed = wanted(answered(**SUFFIXED), "relay")
     assert name in table(agreed, "relay_domains") and name in table(agreed, "recipients")
     assert table(agreed, "aliases")[f"@{name}"] == f"@{name.removesuffix('.cjsm.net')}"
