@@ -7,6 +7,7 @@ from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "relay,mail,firewall"
+UNITED_KINGDOM = ("united kingdom", "uk", "great britain", "england", "scotland", "wales", "northern ireland")
 
 
 @check(
@@ -118,3 +119,25 @@ def test_declared_risk_assessment(seen: Seen, verdict: Verdict) -> None:
 )
 def test_declared_encryption_at_rest(seen: Seen, verdict: Verdict) -> None:
     declared(seen, verdict, "encryption-at-rest")
+
+
+def in_united_kingdom(place: str) -> bool:
+    """Places are written freely, the country last: "Exampleton, England"."""
+    return place.rpartition(",")[2].strip().lower() in UNITED_KINGDOM
+
+
+@check(
+    "estate.in-united-kingdom",
+    requirement="estate.in-united-kingdom",
+    role="estate",
+    vantage="declaration",
+    title="Data are stored and hosts administered in the United Kingdom",
+    remedy="tell the Ministry of Justice before anything is outside; then waive this with their answer as the reason",
+)
+def test_in_united_kingdom(seen: Seen, verdict: Verdict) -> None:
+    estate = seen.organisation.estate
+    verdict(
+        in_united_kingdom(estate.data_location) and in_united_kingdom(estate.administration_location),
+        expected="estate.data_location and estate.administration_location in the United Kingdom",
+        observed=f"data: {estate.data_location}; administration: {estate.administration_location}",
+    )
