@@ -76,3 +76,13 @@ def test_the_rules_are_loaded_at_boot(lab: Lab) -> None:
     lab.reset(["relay"])
     assert "policy drop" in before
     assert live(lab, "relay") == before
+
+
+def test_ipv6_is_no_way_round(lab: Lab) -> None:
+    """The organisation file knows no IPv6 addresses; the lab's hosts have some, and forward."""
+    counter = ["nft", "list", "counter", "inet", "cjsm", "drop_forward"]
+    before = lab.exec("firewall", counter).stdout
+    connect = "import socket; socket.create_connection(('2001:db8:2::10', 22), 2)"
+    assert "TimeoutError" in lab.exec("outside", ["python3", "-c", connect]).stderr
+    assert lab.exec("firewall", counter).stdout != before
+    assert lab.exec("firewall", ["ping", "-6", "-c", "1", "-W", "2", "2001:db8:3::30"]).returncode == 0
