@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 
 from . import EvidenceError, Refused, shown
 
 MOST_BYTES = 64 * 2**20
 MOST_FILES = 256
+BLOCK = tarfile.BLOCKSIZE
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,90}(/[A-Za-z0-9][A-Za-z0-9._-]{0,90})?")
 
 
@@ -38,42 +39,53 @@ def pack(files: Mapping[str, bytes], time: datetime) -> bytes:
 def unpack(data: bytes) -> dict[str, bytes]:
     """The files of a bundle, in memory only; nothing is ever written to a path that the bundle names.
 
+    Reads header by header, as `pack` writes them: nothing that extends or reinterprets another entry is followed.
+
     Raises:
         Refused: too large, too many files, a link or device, a name twice or outside, a damaged or padded archive.
     """
     if len(data) > MOST_BYTES:
         raise Refused(f"the bundle is larger than {MOST_BYTES // 2**20} MiB")
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-            files = dict(_files(archive))
-            _nothing_hidden(data[archive.offset :])
-    except (tarfile.TarError, EOFError, OverflowError, ValueError, RecursionError) as error:
-        raise Refused(f"the bundle is not a plain tar file: {shown(error)}") from error
+    files: dict[str, bytes] = {}
+    at = 0
+    while not _ends(data[at : at + BLOCK]):
+        entry = _header(data[at : at + BLOCK])
+        if len(files) == MOST_FILES:
+            raise Refused(f"the bundle holds more than {MOST_FILES} files")
+        _acceptable(entry, files)
+        start, at = at + BLOCK, at + BLOCK + -(-entry.size // BLOCK) * BLOCK
+        files[entry.name] = data[start : start + entry.size]
+        _nothing_hidden(data[start + entry.size : at])
+        if at > len(data):
+            raise Refused(f"the bundle is cut short inside {entry.name}")
+    _nothing_hidden(data[at:])
     return files
 
 
-def _files(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
-    seen: set[str] = set()
-    for entry in archive:
-        if len(seen) == MOST_FILES:
-            raise Refused(f"the bundle holds more than {MOST_FILES} files")
-        _acceptable(entry, seen)
-        seen.add(entry.name)
-        file = archive.extractfile(entry)
-        # a header may claim any size: reading ends with an error where the bytes do
-        yield entry.name, file.read() if file else b""
+def _ends(block: bytes) -> bool:
+    """A block of zeros ends a tar file; the mere end of the bytes does not."""
+    if len(block) < BLOCK:
+        raise Refused("the bundle is not a plain tar file, or cut short: it has no end mark")
+    return not block.strip(b"\0")
 
 
-def _acceptable(entry: tarfile.TarInfo, seen: set[str]) -> None:
+def _header(block: bytes) -> tarfile.TarInfo:
+    try:
+        return tarfile.TarInfo.frombuf(block, "utf-8", "strict")
+    except (tarfile.HeaderError, ValueError) as error:
+        raise Refused(f"the bundle is not a plain tar file, or damaged: {shown(error)}") from error
+
+
+def _acceptable(entry: tarfile.TarInfo, known: Container[str]) -> None:
     name = shown(entry.name)
-    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.pax_headers:
+    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.size < 0:
         raise Refused(f"the bundle may hold plain files only, and {name} is a link, a folder, a device or the like")
     if not NAME.fullmatch(entry.name):
         raise Refused(f"the bundle holds a file with a name that no bundle uses: {name}")
-    if entry.name in seen:
+    if entry.name in known:
         raise Refused(f"the bundle holds two files named {name}")
 
 
 def _nothing_hidden(rest: bytes) -> None:
     if rest.strip(b"\0"):
-        raise Refused("the bundle holds bytes after its last file, or a damaged header; nothing may follow it")
+        raise Refused("the bundle holds bytes between or after its files; expected nothing there")

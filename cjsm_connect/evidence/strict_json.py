@@ -9,6 +9,8 @@ import rfc8785
 
 from . import EvidenceError, Refused, shown
 
+MOST_BYTES = 8 * 2**20  # what is parsed when a bundle is verified: statement, envelope, results
+
 
 def canonical(value: Any) -> bytes:
     """The one byte sequence for a value that RFC 8785 (JSON Canonicalization Scheme) defines.
@@ -35,8 +37,10 @@ def parse(data: bytes, name: str) -> Any:
     """Read hostile JSON.
 
     Raises:
-        Refused: not UTF-8, not JSON, a key twice in one object, NaN, nested too deep, a number too long.
+        Refused: too large, not UTF-8, not JSON, a key twice in one object, NaN, nested too deep, a number too long.
     """
+    if len(data) > MOST_BYTES:
+        raise Refused(f"{name}: larger than {MOST_BYTES // 2**20} MiB")
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
     except UnicodeDecodeError as error:

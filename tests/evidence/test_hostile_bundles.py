@@ -39,6 +39,21 @@ def claiming(size: int) -> bytes:
     return entry("results.json", size=size).tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024
 
 
+def padded(hidden: bytes) -> bytes:
+    """Bytes in the padding behind a file, where no program shows them."""
+    made = bytearray(tar(entry("results.json", size=1)))
+    made[513 : 513 + len(hidden)] = hidden
+    return bytes(made)
+
+
+def negative() -> bytes:
+    """A header with a size below zero, in GNU's binary form."""
+    header = bytearray(entry("results.json").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" * 11 + b"\xf0"
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * 0x20)
+    return bytes(header) + b"\0" * 1024
+
+
 HOSTILE = {
     "a path that climbs": (tar(entry("../../etc/passwd")), "a name that no bundle uses"),
     "a path from the root": (tar(entry("/etc/passwd")), "a name that no bundle uses"),
@@ -55,13 +70,21 @@ HOSTILE = {
     "an extended header": (tar(entry("n" * 150), form=tarfile.PAX_FORMAT), "plain files only"),
     "one name twice": (tar(entry("results.json"), entry("results.json")), "two files named results.json"),
     "thousands of files": (tar(*(entry(f"f{number}") for number in range(5000))), "more than 256 files"),
-    "a terabyte claimed": (claiming(2**40), "not a plain tar file|cut short"),
+    "a terabyte claimed": (claiming(2**40), "cut short inside results.json"),
     "compression": (gzip.compress(genuine()), "not a plain tar file"),
     "no tar at all": (b"GET / HTTP/1.1\r\n" * 100, "not a plain tar file"),
     "nothing": (b"", "not a plain tar file"),
     "an empty tar": (tar(), "not an evidence bundle"),
-    "something behind the end": (genuine() + b"#!/bin/sh", "after its last file"),
-    "cut in the middle": (genuine()[:5000], "cut short|not a plain tar|after its last file|not an evidence bundle"),
+    "something behind the end": (genuine() + b"#!/bin/sh", "after its files"),
+    "something behind a file": (padded(b"#!/bin/sh"), "between or after its files"),
+    "cut in the middle": (genuine()[:5000], "cut short"),
+    "no end mark": (genuine().rstrip(b"\0") + b"\0" * 10, "cut short|no end mark|damaged"),
+    "a million extended headers": (
+        entry("x", tarfile.XGLTYPE, size=9).tobuf() + b"9 a=bcde\n" * 1_000_000,
+        "plain files only",
+    ),
+    "a chain of long names": (tar(*[entry("x", tarfile.GNUTYPE_LONGNAME)] * 5000), "plain files only"),
+    "a size below zero": (negative(), "plain files only"),
     "more than any bundle": (b"\0" * (archive.MOST_BYTES + 1), "larger than 64 MiB"),
 }
 
@@ -87,6 +110,7 @@ BOMBS = {
     "not UTF-8": (b'"\xff"', "expected JSON in UTF-8"),
     "cut off": (b'{"a": ', "expected JSON"),
     "nothing": (b"", "expected JSON"),
+    "more than any statement": (b"[" + b"{}," * 4_000_000 + b"{}]", "larger than 8 MiB"),
 }
 
 

@@ -45,7 +45,7 @@ class Place(NamedTuple):
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """No host is asked: `run_checks` answers from the samples."""
     made = Place(tmp_path, [run()])
-    monkeypatch.setattr("cjsm_connect.verbs._organisation.opened", lambda _folder: _organisation(tmp_path))
+    monkeypatch.setattr("cjsm_connect.organisation.load", lambda _folder: _organisation(tmp_path))
     monkeypatch.setattr("cjsm_connect.verbs.evidence.run_checks", lambda _o, _w: (made.outcome[0], observation()))
     monkeypatch.setenv("CJSM_EVIDENCE_PASSPHRASE", PASSPHRASE)
     return made
