@@ -138,7 +138,7 @@ def test_conffiles_answered(seen: Seen, verdict: Verdict) -> None:
 )
 def test_security_archive(seen: Seen, verdict: Verdict) -> None:
     wanted = ("Debian-Security", f"{seen.host.release}-security")
-    asked = sorted({(row["label"], row["codename"]) for row in seen.fact("patching", "sources")})
+    asked = sorted({(row["label"], row["codename"]) for row in seen.fact("patching", "archives")})
     observed = ", ".join(" ".join(pair) for pair in asked) or "no archive at all"
     verdict(wanted in asked, expected=" ".join(wanted), observed=observed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import os
 import re
@@ -20,6 +21,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     return {
         "pending": pending(),
         "first_seen": first_seen(arguments["first_seen"]),
+        "archives": archives(),
         "sources": sources(),
         "configuration": configuration(),
         "held": attempt(["apt-mark", "showhold"])[1].split(),
@@ -53,12 +55,20 @@ def first_seen(path: str) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
+def archives() -> list[dict[str, str]]:
+    """Every archive whose lists were fetched, as its Release file describes itself; also one that is empty."""
+    names = ("Origin", "Label", "Codename", "Suite")
+    texts = [read(path)[:20_000] for path in sorted(glob.glob("/var/lib/apt/lists/*Release"))]
+    fields = [dict(re.findall(r"^(\w+): (.*)$", text, re.MULTILINE)) for text in texts]
+    return [{name.lower(): field.get(name, "") for name in names} for field in fields]
+
+
 def sources() -> list[dict[str, str]]:
-    """The package archives that are asked, as their Release files describe themselves; apt-get(8) indextargets."""
-    names = ("origin", "label", "codename", "site", "trusted")
-    form = "$(ORIGIN)|$(LABEL)|$(CODENAME)|$(SITE)|$(TRUSTED)"
+    """Where packages may come from, and whether a signature proves them; apt-get(8) indextargets."""
+    names = ("codename", "site", "trusted")
+    form = "$(CODENAME)|$(SITE)|$(TRUSTED)"
     _, out, _ = attempt(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
-    return [dict(zip(names, line.split("|"))) for line in sorted(set(out.splitlines())) if line.count("|") == 4]
+    return [dict(zip(names, line.split("|"))) for line in sorted(set(out.splitlines())) if line.count("|") == 2]
 
 
 def configuration() -> dict[str, list[str]]:
