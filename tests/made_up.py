@@ -23,6 +23,15 @@ FINGERPRINT = ":".join(["ab"] * 32)
 
 def organisation(**changes: Any) -> Organisation:
     """The lab's organisation, with tables merged over it (arrays are replaced)."""
+    return _with(changes) if changes else _unchanged()
+
+
+@cache
+def _unchanged() -> Organisation:
+    return _with({})
+
+
+def _with(changes: dict[str, Any]) -> Organisation:
     files = {"hub/ca.pem": authority(), "hub/inner-ca.pem": authority(), "hub/fingerprints.txt": FINGERPRINT}
     return parse(merged(lab_file(), changes), {**files, "known_hosts": ""}, TODAY, folder=Path("/organisation"))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Literal
 
@@ -59,6 +60,7 @@ class HostFlows:
     forwarded: tuple[Flow, ...]
 
 
+@lru_cache(maxsize=8)  # asked for by every rule and every try; an organisation never changes
 def flows(organisation: Organisation) -> tuple[Flow, ...]:
     """All flows, one for each managed host at an end and each IP version."""
     found = [
