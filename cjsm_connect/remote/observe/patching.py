@@ -84,14 +84,14 @@ def configuration() -> dict[str, list[str]]:
 def last_run() -> dict[str, Any]:
     """When APT last fetched lists and last installed by itself (seconds since 1970, 0 for never); what went wrong.
 
-    `lists_folder` is when anything last changed among the lists: all there is before APT's own timer has run.
+    `lists_folder` is when APT last wrote there: all there is before its own timer has run.
     """
     text = read(LOG_FOLDER + "/unattended-upgrades.log")
     runs = re.split(r"^(?=.* INFO (?:Starting|Initial blacklist))", text, flags=re.MULTILINE)
     errors = [line[:300] for line in runs[-1].splitlines() if " ERROR " in line]
     return {
         "lists": changed("/var/lib/apt/periodic/update-stamp"),
-        "lists_folder": changed("/var/lib/apt/lists"),
+        "lists_folder": changed("/var/lib/apt/lists/partial"),
         "upgrade": changed("/var/lib/apt/periodic/upgrade-stamp"),
         "errors": errors[-3:],
     }
