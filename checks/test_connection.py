@@ -191,7 +191,9 @@ def arrives(seen: Seen, verdict: Verdict, way: str) -> None:
         verdict.not_tested("[tests] internal and external must name two mailboxes, and a mail server must be managed")
     sent, arrived = seen.tried(f"message.{way}-sent"), seen.tried(f"message.{way}-arrived")
     verdict(sent["exit_code"] == 0, expected="taken by sendmail", observed=sent["errors"] or "taken")
-    verdict(arrived["found"], expected="arrived", observed="; ".join(sent["log"][-1:]) or "not found in the mailbox")
+    fate = [line for line in sent["log"] if " status=" in line]
+    lost = f"not in the mailbox; the sender's log: {(fate or ['nothing'])[-1]}"
+    verdict(arrived["found"], expected="arrived", observed="arrived" if arrived["found"] else lost)
     for part in ("text_sha256", "attachment_sha256"):
         same = arrived[part] == sent[part]
         footer = f"; added below: {arrived['extra']}" if arrived["extra"] else ""

@@ -18,7 +18,7 @@ from typing import Any
 from cjsm_connect.remote import common, messages
 from cjsm_connect.remote.smtp import printable
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.5
 MOST_BYTES = 200_000
 SHOWN_HEADERS = ("From", "To", "Return-Path", "Delivered-To", "Subject")
 LOG_FILES = ("/var/log/mail.log", "/var/log/maillog")
@@ -47,29 +47,29 @@ def log(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _settled_lines(arguments: dict[str, Any]) -> list[str]:
     """Wait for a line that tells the message's fate; bounded in time and amount."""
-    deadline = time.monotonic() + arguments.get("seconds", 8)
+    since, deadline = int(time.time()) - 10, time.monotonic() + arguments.get("seconds", 8)
     identifier = messages.message_id(arguments["token"], arguments["mark"])
     while True:
-        lines = _lines_about(identifier)
+        lines = _lines_about(identifier, since)
         settled = any(re.search(r" status=|milter-reject|: reject: ", line) for line in lines)
         if settled or time.monotonic() > deadline:
             return [printable(line) for line in lines[-20:]]
         time.sleep(POLL_SECONDS)
 
 
-def _lines_about(identifier: str) -> list[str]:
+def _lines_about(identifier: str, since: int) -> list[str]:
     """All lines with a queue id under which this Message-ID was logged (cleanup(8) logs it once for each)."""
-    lines = _recent_log()
+    lines = _recent_log(since)
     named = [line for line in lines if "message-id=" + identifier in line]
     queue_ids = {found.group(1) for found in (re.search(r": ([0-9A-Za-z]{6,20}): ", line) for line in named) if found}
     return [line for line in lines if any(": %s: " % queue_id in line for queue_id in queue_ids)]
 
 
-def _recent_log() -> list[str]:
-    """The last minutes of the mail log: the journal where it has it, else the usual files' ends."""
-    since = ["--since", "-10min", "--output", "short", "--no-pager", "--quiet"]
-    _, journal, _ = common.attempt(["journalctl", "--facility", "mail", *since], seconds=10)
-    return [*journal.splitlines(), *(line for path in LOG_FILES for line in _end(path))]
+def _recent_log(since: int) -> list[str]:
+    """The mail log since a Unix time: the journal's, or where it has none the end of the usual files."""
+    how = ["--since", "@%d" % since, "--output", "short", "--no-pager", "--quiet"]
+    _, journal, _ = common.attempt(["journalctl", "--facility", "mail", *how], seconds=10)
+    return journal.splitlines() or [line for path in LOG_FILES for line in _end(path)]
 
 
 def _end(path: str) -> list[str]:

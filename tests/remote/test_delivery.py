@@ -1,0 +1,102 @@
+"""A test message handed in, and found again in the log; sendmail and journal are scripts of the test."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cjsm_connect.remote import common, delivery
+
+SUBMITTED = {"token": "t", "mark": "m", "sender": "", "recipient": "discard@selftest.invalid", "seconds": 0.2}
+JOURNAL = """\
+Nov 21 12:00:01 relay postfix/cleanup[1]: 4dAAAAAA: message-id=<other.m@selftest.invalid>
+Nov 21 12:00:01 relay postfix/smtp[1]: 4dAAAAAA: to=<x@y.example>, status=sent (250 ok)
+Nov 21 12:00:02 relay postfix/cleanup[1]: 4dBBBBBB: message-id=<t.m@selftest.invalid>
+Nov 21 12:00:02 relay postfix/discard[1]: 4dBBBBBB: to=<discard@selftest.invalid>, status=sent (\x1b[31mred)
+Nov 21 12:00:03 relay postfix/smtpd[1]: connect from 4dBBBBBB.example
+"""
+
+
+@pytest.fixture
+def journal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What journalctl says; tests may replace it."""
+    said = [JOURNAL]
+    monkeypatch.setattr(common, "attempt", lambda argv, **options: (0, said[0], ""))
+    monkeypatch.setattr(delivery, "LOG_FILES", ())
+    return said
+
+
+@pytest.fixture
+def sendmail(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What sendmail(1) was called with."""
+    calls: list[Any] = []
+
+    def run(argv: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        calls.append((argv, options["input"]))
+        return subprocess.CompletedProcess(argv, 0, b"", b"")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return calls
+
+
+@pytest.mark.usefixtures("journal")
+def test_the_log_lines_are_those_of_the_messages_own_queue_id() -> None:
+    lines = delivery.log(SUBMITTED)["log"]
+    assert len(lines) == 2
+    assert all(": 4dBBBBBB: " in line for line in lines)
+
+
+@pytest.mark.usefixtures("journal")
+def test_what_others_wrote_into_the_log_cannot_drive_a_terminal() -> None:
+    assert not [line for line in delivery.log(SUBMITTED)["log"] if "\x1b" in line]
+
+
+def test_a_message_that_was_never_seen_has_no_lines_and_is_waited_for_only_so_long(journal: list[str]) -> None:
+    journal[0] = ""
+    assert delivery.log(SUBMITTED) == {"log": []}
+
+
+def test_without_a_journal_the_file_is_read(
+    journal: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    journal[0] = ""
+    (tmp_path / "mail.log").write_text(JOURNAL)
+    monkeypatch.setattr(delivery, "LOG_FILES", (str(tmp_path / "mail.log"),))
+    assert len(delivery.log(SUBMITTED)["log"]) == 2
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_recipient_cannot_become_an_option_of_sendmail(sendmail: list[Any]) -> None:
+    delivery.submit({**SUBMITTED, "recipient": "-Xlog@selftest.invalid"})
+    [(argv, _)] = sendmail
+    assert argv[-2:] == ["--", "-Xlog@selftest.invalid"]
+
+
+@pytest.mark.usefixtures("journal")
+def test_sendmail_gets_the_whole_message_with_local_line_ends(sendmail: list[Any]) -> None:
+    outcome = delivery.submit({**SUBMITTED, "content": "clean"})
+    [(argv, message)] = sendmail
+    assert argv[:4] == ["/usr/sbin/sendmail", "-i", "-f", ""]
+    assert b"Message-ID: <t.m@selftest.invalid>\n" in message
+    assert b"\r" not in message
+    assert outcome["exit_code"] == 0
+    assert outcome["text_sha256"] and outcome["attachment_sha256"]
+
+
+def test_a_host_without_sendmail_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(argv: list[str], **options: Any) -> None:
+        raise FileNotFoundError(argv[0])
+
+    monkeypatch.setattr(subprocess, "run", missing)
+    assert "could_not_tell" in delivery.submit(SUBMITTED)
+
+
+def test_a_mailbox_that_nobody_named_tells_nothing() -> None:
+    assert (
+        "names no mailbox for x@y.example"
+        in delivery.mailbox({**SUBMITTED, "recipient": "x@y.example"})["could_not_tell"]
+    )
+    assert "no local user" in delivery.mailbox({**SUBMITTED, "user": "no-such-user-here"})["could_not_tell"]
