@@ -23,6 +23,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "first_seen": first_seen(arguments["first_seen"]),
         "archives": archives(),
         "sources": sources(),
+        "believed": believed(),
         "configuration": configuration(),
         "held": attempt(["apt-mark", "showhold"])[1].split(),
         "last_run": last_run(),
@@ -69,6 +70,15 @@ def sources() -> list[dict[str, str]]:
     form = "$(CODENAME)|$(SITE)|$(TRUSTED)"
     _, out, _ = attempt(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
     return [dict(zip(names, line.split("|"))) for line in sorted(set(out.splitlines())) if line.count("|") == 2]
+
+
+def believed() -> list[str]:
+    """Options in the lists of sources by which an archive is believed without a signature; sources.list(5)."""
+    names = ["/etc/apt/sources.list", *sorted(glob.glob("/etc/apt/sources.list.d/*"))]
+    option = re.compile(
+        r"^(?!#).*?\b((?:trusted|allow-insecure|allow-weak)\s*[=:]\s*yes)", re.MULTILINE | re.IGNORECASE
+    )
+    return ["%s in %s" % (found, name) for name in names for found in option.findall(read(name))]
 
 
 def configuration() -> dict[str, list[str]]:

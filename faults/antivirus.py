@@ -1,0 +1,117 @@
+"""What the scanner must not be: away, open when it is away, blind in one direction, half-sighted, or out of date."""
+
+from __future__ import annotations
+
+from faults import Patient, fault
+
+MILTER = "/etc/clamav/clamav-milter.conf"
+CLAMD = "/etc/clamav/clamd.conf"
+FRESHCLAM_LOG = "/var/log/clamav/freshclam.log"
+SOCKET = "unix:/run/clamav/clamav-milter.ctl"
+
+
+def restart(host: Patient, unit: str) -> None:
+    """Let a program take up its settings, and prove that it runs with them."""
+    host.run(["systemctl", "restart", unit])
+    assert host.run(["systemctl", "is-active", unit]).stdout.strip() == "active"
+
+
+@fault("antivirus.scanner-down", host="relay", violates="antivirus.scanner")
+def scanner_down(host: Patient) -> None:
+    """clamd is stopped; the milter still runs, so that everything looks well."""
+    units = ["clamav-daemon.socket", "clamav-daemon.service"]
+    host.run(["systemctl", "stop", *units])
+    assert host.run(["systemctl", "is-active", units[1]], check=False).stdout.strip() != "active"
+
+
+@fault("antivirus.no-signatures", host="relay", violates="antivirus.scanner")
+def no_signatures(host: Patient) -> None:
+    """The databases were replaced by one that knows nothing: the scanner runs and finds all mail clean."""
+    host.run(["systemctl", "stop", "clamav-freshclam.service"])
+    host.run(["find", "/var/lib/clamav", "-name", "lab.*", "-delete"])
+    nothing = "00000000000000000000000000000000:1:Nothing\n"
+    for name in ("lab.hdb", "lab.ndb"):
+        host.write(f"/var/lib/clamav/{name}", nothing if name.endswith("hdb") else f"Nothing:0:*:{'00' * 20}\n")
+    restart(host, "clamav-daemon.service")
+
+
+@fault("antivirus.outgoing-only", host="relay", violates="antivirus.no-way-around")
+def outgoing_only(host: Patient) -> None:
+    """The hub's listener hands nothing to the milter: the hub has scanned it already, somebody thought."""
+    entry = next(line for line in host.run(["postconf", "-M"]).stdout.splitlines() if "cjsm-listener" in line)
+    service = "/".join(entry.split()[:2])
+    host.run(["postconf", "-P", f"{service}/smtpd_milters="])
+    host.run(["postfix", "reload"])
+    assert host.run(["postconf", "-Ph", f"{service}/smtpd_milters"]).stdout.strip() == ""
+
+
+@fault("antivirus.local-unscanned", host="relay", violates="antivirus.no-way-around")
+def local_unscanned(host: Patient) -> None:
+    """What is handed in on the relay itself is not scanned."""
+    host.run(["postconf", "-e", "non_smtpd_milters="])
+    host.run(["postfix", "reload"])
+
+
+@fault("antivirus.exempt-network", host="relay", violates="antivirus.no-way-around")
+def exempt_network(host: Patient) -> None:
+    """The mail server's network is trusted, so its mail is not looked at."""
+    host.write(MILTER, host.read(MILTER) + "LocalNet 192.0.2.0/24\n")
+    restart(host, "clamav-milter.service")
+
+
+@fault("antivirus.quarantine", host="relay", violates="antivirus.infected-refused")
+def quarantine(host: Patient) -> None:
+    """Infected mail is held back and nobody is told, as by default."""
+    host.replace(MILTER, "OnInfected Reject", "OnInfected Quarantine")
+    restart(host, "clamav-milter.service")
+
+
+@fault("antivirus.milter-fails-open", host="relay", violates="antivirus.fails-closed")
+def milter_fails_open(host: Patient) -> None:
+    """Without a scanner the milter lets everything pass."""
+    host.replace(MILTER, "OnFail Defer", "OnFail Accept")
+    restart(host, "clamav-milter.service")
+
+
+@fault("antivirus.postfix-fails-open", host="relay", violates="antivirus.fails-closed")
+def postfix_fails_open(host: Patient) -> None:
+    """Without a milter Postfix takes everything."""
+    host.run(["postconf", "-e", "milter_default_action=accept"])
+    host.run(["postfix", "reload"])
+
+
+@fault("antivirus.large-unscanned", host="relay", violates="antivirus.whole-message")
+def large_unscanned(host: Patient) -> None:
+    """The milter passes what is over a megabyte without a look."""
+    host.replace(MILTER, "MaxFileSize 77M", "MaxFileSize 1M")
+    restart(host, "clamav-milter.service")
+
+
+@fault("antivirus.over-limit-clean", host="relay", violates="antivirus.whole-message")
+def over_limit_clean(host: Patient) -> None:
+    """What is over a limit of the scanner is called clean, as by default."""
+    host.replace(CLAMD, "AlertExceedsMax true", "AlertExceedsMax false")
+    restart(host, "clamav-daemon.service")
+
+
+@fault("antivirus.old-signatures", host="relay", violates="antivirus.signatures")
+def old_signatures(host: Patient) -> None:
+    """freshclam was stopped five days ago."""
+    host.run(["systemctl", "disable", "--now", "clamav-freshclam.service"])
+    date = host.run(["date", "-d", "5 days ago", "+%a %b %e %H:%M:%S %Y"]).stdout.strip()
+    lines = [f"{date} -> ClamAV update process started at {date}", f"{date} -> lab.hdb is up-to-date"]
+    host.write(FRESHCLAM_LOG, "\n".join(lines) + "\n")
+
+
+@fault("antivirus.other-source", host="relay", violates="antivirus.signatures")
+def other_source(host: Patient) -> None:
+    """Signatures also come from a place that nobody approved."""
+    path = "/etc/clamav/freshclam.conf"
+    host.write(path, host.read(path) + "DatabaseCustomURL http://198.51.100.66/own.ndb\n")
+
+
+@fault("antivirus.silent", host="relay", violates="antivirus.logged")
+def silent(host: Patient) -> None:
+    """What was found is written nowhere."""
+    host.replace(MILTER, "LogInfected Full", "LogInfected Off")
+    restart(host, "clamav-milter.service")
