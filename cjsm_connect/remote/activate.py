@@ -99,7 +99,7 @@ def note(service: dict[str, Any]) -> None:
     if not service["watches"]:
         return
     noted = collect.activations()
-    noted[service["unit"]] = {"digest": collect.watched_digest(service["watches"]), "started": 0}
+    noted[service["unit"]] = {"digest": collect.watched_digest(service["watches"]), "at": time.time()}
     path = collect.STATE + "/activated.json"
     if os.path.exists(path + ".new"):
         os.unlink(path + ".new")

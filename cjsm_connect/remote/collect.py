@@ -130,14 +130,16 @@ def started_at(shown: dict[str, str]) -> float:
 def is_current(started: float, watches: list[str], loaded: dict[str, Any]) -> bool:
     """Has the process taken up what is on disk now?
 
-    Yes if it started after the last change of every watched path, or if we made it load exactly this content since
-    it started. Decided from state, so that a run that died half-way is finished by the next.
+    Yes if it started after the last change of every watched path, or if we made it load exactly this content and none
+    was touched since: what was changed by hand, loaded, and put back by us has our content and is not loaded.
+    Decided from state, so that a run that died half-way is finished by the next.
     """
     if not watches:
         return True
-    if started > newest(watches):
+    changed = newest(watches)
+    if started > changed:
         return True
-    return bool(loaded) and loaded["digest"] == watched_digest(watches) and loaded["started"] <= started + 1
+    return bool(loaded) and loaded["digest"] == watched_digest(watches) and changed <= loaded.get("at", 0)
 
 
 def newest(paths: list[str]) -> float:

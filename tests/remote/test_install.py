@@ -119,9 +119,16 @@ def test_a_unit_is_current_when_it_started_after_the_last_change(tmp_path):
 def test_a_reloaded_unit_is_current_until_its_files_change_again(tmp_path):
     path = str(tmp_path / "conf")
     (tmp_path / "conf").write_text("a")
-    loaded = {"digest": collect.watched_digest([path]), "started": 0}
+    loaded = {"digest": collect.watched_digest([path]), "at": os.stat(path).st_ctime}
     assert collect.is_current(1, [path], loaded)
     (tmp_path / "conf").write_text("b")
+    assert not collect.is_current(1, [path], loaded)
+
+
+def test_what_was_changed_by_hand_and_put_back_must_be_loaded_again(tmp_path):
+    path = str(tmp_path / "conf")
+    (tmp_path / "conf").write_text("a")
+    loaded = {"digest": collect.watched_digest([path]), "at": os.stat(path).st_ctime - 1}
     assert not collect.is_current(1, [path], loaded)
 
 
