@@ -38,12 +38,8 @@ def create(organisation_folder: Path, organisation: str, passphrase: str, now: d
     """
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise EvidenceError(f"the passphrase has {len(passphrase)} characters; expected at least {SHORTEST_PASSPHRASE}")
+    refuse_existing(organisation_folder)
     folder, public = organisation_folder / FOLDER, organisation_folder / PUBLIC
-    for path in (folder / KEY, public):
-        if path.exists() or path.is_symlink():
-            raise EvidenceError(
-                f"{path} is there already and is kept: earlier bundles need it. To start afresh, move it away"
-            )
     private = ec.generate_private_key(ec.SECP256R1())
     made = EvidenceKey(private, _certificate(private, organisation, now))
     try:
@@ -55,6 +51,19 @@ def create(organisation_folder: Path, organisation: str, passphrase: str, now: d
     except OSError as error:
         raise EvidenceError(f"the evidence key could not be written: {error}") from error
     return made
+
+
+def refuse_existing(organisation_folder: Path) -> None:
+    """Return if there is neither a key nor a public file yet.
+
+    Raises:
+        EvidenceError: there is; it is never replaced.
+    """
+    for path in (organisation_folder / FOLDER / KEY, organisation_folder / PUBLIC):
+        if path.exists() or path.is_symlink():
+            raise EvidenceError(
+                f"{path} is there already and is kept: earlier bundles need it. To start afresh, move it away"
+            )
 
 
 def exists(organisation_folder: Path) -> bool:

@@ -51,6 +51,7 @@ def init(organisation: Organisation, passphrase_file: Path | None) -> None:
 
     Prints the fingerprint that goes on the hand-signed sheet. evidence.pub goes to the engineer, apart from bundles.
     """
+    keys.refuse_existing(organisation.folder)  # before anything is asked
     key = _made(organisation, _passphrase(passphrase_file, new=True))
     click.echo(f"Fingerprint for the hand-signed sheet (SHA-256 of the public key):\n\n  {_fingerprint(key)}\n")
     click.echo(f"Give the engineer {organisation.folder / keys.PUBLIC}. Next: cjsm evidence", err=True)
@@ -170,13 +171,20 @@ def _fingerprint(key: keys.EvidenceKey) -> str:
 def _passphrase(file: Path | None, *, new: bool) -> str:
     """From --passphrase-file, the environment, or the terminal."""
     if file:
-        return file.read_text(encoding="utf-8").removesuffix("\n")
+        return _first_line(file)
     if os.environ.get(PASSPHRASE):
         return os.environ[PASSPHRASE]
     if not sys.stdin.isatty():
         raise EvidenceError(f"no passphrase: expected --passphrase-file, {PASSPHRASE}, or a terminal to ask at")
     answer: str = click.prompt("Passphrase of the evidence key", hide_input=True, confirmation_prompt=new, err=True)
     return answer
+
+
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvidenceError(f"{file}: expected a text file with the passphrase on its first line; {error}") from error
 
 
 def _secrets(organisation: Organisation) -> dict[str, str]:

@@ -82,13 +82,21 @@ def test_init_makes_the_key_and_prints_the_fingerprint_for_the_sheet(place: Plac
     assert PASSPHRASE not in done.output
 
 
+def test_a_second_init_asks_nothing_and_keeps_the_key(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence_of(place, "init")
+    before = (place.folder / "evidence.pub").read_bytes()
+    monkeypatch.setattr("cjsm_connect.verbs.evidence._passphrase", _not_called)
+    assert "is there already and is kept" in failure(evidence_of(place, "init"))
+    assert (place.folder / "evidence.pub").read_bytes() == before
+
+
 def test_without_a_key_nothing_is_checked_and_init_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cjsm_connect.verbs.evidence.run_checks", _not_called)
     assert "cjsm evidence init" in failure(evidence_of(place))
 
 
-def _not_called(*_arguments: object) -> None:
-    raise AssertionError("checks ran")
+def _not_called(*_arguments: object, **_named: object) -> None:
+    raise AssertionError("called too early")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +128,12 @@ def test_the_passphrase_may_be_in_a_file(place: Place, monkeypatch: pytest.Monke
     (place.folder / "secret").write_text(PASSPHRASE + "\n")
     assert evidence_of(place, "init", "--passphrase-file", str(place.folder / "secret")).exit_code == 0
     assert keys.load(place.folder, PASSPHRASE)
+
+
+def test_a_passphrase_file_that_is_no_text_is_named(place: Place) -> None:
+    (place.folder / "secret").write_bytes(b"\xff\xfe\x00")
+    told = failure(evidence_of(place, "init", "--passphrase-file", str(place.folder / "secret")))
+    assert "expected a text file with the passphrase" in told
 
 
 def test_a_bundle_of_evidence_can_be_verified_with_the_public_key(place: Place) -> None:
