@@ -40,6 +40,11 @@ def test_permitted_connections_are_not_expected_to_be_blocked() -> None:
     assert "firewall.out-hub-4545:relay" not in found
 
 
+def test_a_managed_host_is_not_a_stranger_of_the_internet() -> None:
+    """The firewall's outer address is not inside, yet "anywhere on the internet" does not mean our own firewall."""
+    assert not [one for one in tries(LAB) if one.id.startswith("firewall.control-firewall-mail-")]
+
+
 def test_a_declared_egress_is_no_longer_expected_to_be_blocked() -> None:
     egress = {"to": "any:443", "approver": "Chris Technical", "reason": "no mirror yet"}
     assert "firewall.out-outside-443:relay" in ids()
