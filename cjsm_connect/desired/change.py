@@ -126,8 +126,9 @@ def _as_file(item: Settings, snapshot: Snapshot) -> File:
 
 
 def _maps_differ(desired: Desired, snapshot: Snapshot) -> bool:
-    target = snapshot["maps"] or ""
-    return bool(desired.maps) and target.rpartition("/")[2] != map_set(desired.maps)
+    """A set is installed as NAME.SOMETHING; one that was edited on the host is told as none."""
+    name = (snapshot["maps"] or "").rpartition("/")[2].partition(".")[0]
+    return bool(desired.maps) and name != map_set(desired.maps)
 
 
 def _keys(desired: Desired, snapshot: Snapshot) -> Iterator[KeyChange]:

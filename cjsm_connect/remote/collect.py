@@ -22,6 +22,7 @@ from cjsm_connect.remote import common, firewall
 
 STATE = "/var/lib/cjsm"
 MAPS = "/etc/cjsm/maps"
+SEAL = ".sealed"  # beside the tables of a set: the digest of what was installed
 LARGEST_SHOWN = 200_000  # bytes of an old file that a plan may show
 
 
@@ -31,7 +32,7 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
         "files": {path: entry(path, digest, arguments) for path, digest in arguments["paths"].items()},
         "packages": packages(arguments["packages"]),
         "units": units(arguments["units"]),
-        "maps": os.readlink(MAPS) if os.path.islink(MAPS) else None,
+        "maps": maps_in_use(),
         "keys": {key["path"]: key_pair(key) for key in arguments["keys"]},
         "firewalls": {wall["table"]: firewall.state(wall) for wall in arguments["firewalls"]},
         "lab": common.read("/etc/cjsm-lab").strip(),
@@ -150,6 +151,21 @@ def newest(paths: list[str]) -> float:
             with contextlib.suppress(OSError):
                 stamps.append(look(path).st_ctime)
     return max(stamps)
+
+
+def maps_in_use() -> Any:
+    """The set of lookup tables that the link points to; None when there is none, or when one was edited by hand."""
+    if not os.path.islink(MAPS):
+        return None
+    target = os.readlink(MAPS)
+    return target if common.read(target + "/" + SEAL) == sealed(target) else None
+
+
+def sealed(folder: str) -> str:
+    """One digest over all files of a set of lookup tables, sources and compiled."""
+    names = sorted(name for name in os.listdir(folder) if name != SEAL) if os.path.isdir(folder) else []
+    rows = "".join("%s %s\n" % (name, common.digest(os.path.join(folder, name))) for name in names)
+    return hashlib.sha256(rows.encode()).hexdigest()
 
 
 def watched_digest(paths: list[str]) -> str:

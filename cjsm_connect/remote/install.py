@@ -99,15 +99,13 @@ def stage_maps(tables: list[dict[str, Any]], name: str, configuration: str) -> s
     top = collect.STATE + "/maps"
     os.makedirs(top, mode=0o755, exist_ok=True)
     os.chmod(collect.STATE, 0o711)  # Postfix's own users open maps below it, and nothing else
-    final = f"{top}/{name}"
-    if os.path.isdir(final):
-        shutil.rmtree(final)  # left by a run that died: nothing points to it, or it is the same content
-    fresh = tempfile.mkdtemp(dir=top)
+    # always a new directory: the one in use may have the same name, and Postfix is reading it
+    fresh = tempfile.mkdtemp(dir=top, prefix=name + ".")
     os.chmod(fresh, 0o755)
     for table in tables:
         validate.table(compile_table(fresh, table, configuration), table, configuration)
-    os.rename(fresh, final)
-    return final
+    common.write_private(fresh + "/" + collect.SEAL, collect.sealed(fresh))
+    return fresh
 
 
 def compile_table(folder: str, table: dict[str, Any], configuration: str) -> str:

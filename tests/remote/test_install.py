@@ -119,7 +119,7 @@ def test_a_unit_is_current_when_it_started_after_the_last_change(tmp_path):
 def test_a_reloaded_unit_is_current_until_its_files_change_again(tmp_path):
     path = str(tmp_path / "conf")
     (tmp_path / "conf").write_text("a")
-    loaded = {"digest": collect.watched_digest([path]), "at": os.stat(path).st_ctime}
+    loaded = {"digest": collect.watched_digest([path]), "at": (tmp_path / "conf").stat().st_ctime}
     assert collect.is_current(1, [path], loaded)
     (tmp_path / "conf").write_text("b")
     assert not collect.is_current(1, [path], loaded)
@@ -128,8 +128,19 @@ def test_a_reloaded_unit_is_current_until_its_files_change_again(tmp_path):
 def test_what_was_changed_by_hand_and_put_back_must_be_loaded_again(tmp_path):
     path = str(tmp_path / "conf")
     (tmp_path / "conf").write_text("a")
-    loaded = {"digest": collect.watched_digest([path]), "at": os.stat(path).st_ctime - 1}
+    loaded = {"digest": collect.watched_digest([path]), "at": (tmp_path / "conf").stat().st_ctime - 1}
     assert not collect.is_current(1, [path], loaded)
+
+
+def test_a_set_of_tables_that_was_edited_by_hand_is_not_the_one_installed(tmp_path, monkeypatch):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/transport").write_text("cjsm.net cjsm:[hub.example]:25\n")
+    (tmp_path / "set" / collect.SEAL).write_text(collect.sealed(str(tmp_path / "set")))
+    (tmp_path / "maps").symlink_to(tmp_path / "set")
+    monkeypatch.setattr(collect, "MAPS", str(tmp_path / "maps"))
+    assert collect.maps_in_use() == str(tmp_path / "set")
+    (tmp_path / "set/transport").write_text("cjsm.net smtp:\n")
+    assert collect.maps_in_use() is None
 
 
 def test_a_path_below_a_file_is_absent_and_no_error(tmp_path):
