@@ -13,10 +13,12 @@ from typing import Any
 
 from cjsm_connect.organisation.flows import Flow
 from cjsm_connect.organisation.services import ANYWHERE, Network
+from cjsm_connect.probes.seen import Seen
 
 Rule = Mapping[str, Any]
 
 KNOWN = {"ct state", "limit"}
+HOOKS = ("input", "output", "forward")
 INSIDE_A_CONNECTION = "tcp flags & ack,fin,rst,syn"
 
 # What may pass beside the flows: the host itself, answers, and what IP needs to work (RFC 4890)
@@ -83,6 +85,12 @@ def is_declared(opening: Opening | None, flows: Iterable[Flow], answered: Iterab
 def inside(inner: Iterable[Network], outer: Iterable[Network]) -> bool:
     wide = tuple(outer)
     return all(any(one.version == other.version and one.subnet_of(other) for other in wide) for one in inner)  # type: ignore[arg-type]
+
+
+def rules_of(seen: Seen) -> dict[str, list[Rule]]:
+    """The rules for what comes in, goes out and goes through, of whatever name the chains are."""
+    chains = seen.fact("firewall", "chains").values()
+    return {hook: [rule for chain in chains if chain["hook"] == hook for rule in chain["rules"]] for hook in HOOKS}
 
 
 def accepting(rules: Iterable[Rule]) -> list[Rule]:

@@ -1,8 +1,6 @@
-"""The firewall: what it would let through, what it will do after a reboot, and what it really drops."""
+"""The firewall: what its rules would let through, and what it really drops."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from checks import nftables
 from checks.blocked import are_blocked
@@ -12,8 +10,6 @@ from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "firewall,relay,mail"
-NO_ROUTERS = "relay,mail"
-CHAINS = ("input", "output", "forward")
 ANSWERS = {"input": "output", "output": "input", "forward": "forward"}  # where the other direction of a flow passes
 APPLY = "cjsm apply --only firewall"
 
@@ -65,12 +61,6 @@ def flows_of(seen: Seen) -> dict[str, tuple[Flow, ...]]:
     return {"input": declared.incoming, "output": declared.outgoing, "forward": declared.forwarded}
 
 
-def rules_of(seen: Seen) -> dict[str, list[dict[str, Any]]]:
-    """All rules by hook, of whatever name the chains are; the rules behind a jump belong to no hook."""
-    chains = seen.fact("firewall", "chains").values()
-    return {hook: [rule for chain in chains if chain["hook"] == hook for rule in chain["rules"]] for hook in CHAINS}
-
-
 @check(
     "firewall.only-declared-flows",
     requirement="firewall.only-declared-flows",
@@ -80,7 +70,8 @@ def rules_of(seen: Seen) -> dict[str, list[dict[str, Any]]]:
 )
 def test_only_declared_flows(seen: Seen, verdict: Verdict) -> None:
     declared, judged = flows_of(seen), 0
-    for chain, rules in rules_of(seen).items():
+    for chain, rules in nftables.rules_of(seen).items():
+        drops_by_default(seen, verdict, chain)  # without it, what no rule mentions passes
         for rule in nftables.accepting(rules):
             judged += 1
             known = nftables.is_declared(nftables.opening(rule), declared[chain], declared[ANSWERS[chain]])
@@ -96,7 +87,7 @@ def test_only_declared_flows(seen: Seen, verdict: Verdict) -> None:
     remedy=APPLY,
 )
 def test_declared_flows_open(seen: Seen, verdict: Verdict) -> None:
-    declared, rules = flows_of(seen), rules_of(seen)
+    declared, rules = flows_of(seen), nftables.rules_of(seen)
     for chain, flows in declared.items():
         openings = [nftables.opening(rule) for rule in nftables.accepting(rules[chain])]
         for flow in flows:
@@ -116,7 +107,8 @@ def test_declared_flows_open(seen: Seen, verdict: Verdict) -> None:
 def test_ssh_from_administrators(seen: Seen, verdict: Verdict) -> None:
     port, administrators = seen.host.ssh.port, seen.organisation.estate.administered_from
     allowed = ", ".join(map(str, administrators))
-    for rule in nftables.accepting(rules_of(seen)["input"]):
+    drops_by_default(seen, verdict, "input")
+    for rule in nftables.accepting(nftables.rules_of(seen)["input"]):
         opening = nftables.opening(rule)
         if opening is None or port in opening.ports:
             known = opening is not None and nftables.inside(opening.sources, administrators)
@@ -132,74 +124,10 @@ def test_ssh_from_administrators(seen: Seen, verdict: Verdict) -> None:
     remedy=APPLY,
 )
 def test_reasons(seen: Seen, verdict: Verdict) -> None:
-    accepting = [rule for rules in rules_of(seen).values() for rule in nftables.accepting(rules)]
+    accepting = [rule for rules in nftables.rules_of(seen).values() for rule in nftables.accepting(rules)]
     for rule in accepting:
         verdict(bool(rule["comment"]), expected="a comment with the reason", observed=nftables.shown(rule))
     verdict(True, expected="a comment with the reason", observed=f"{len(accepting)} rules, each with its reason")
-
-
-@check(
-    "firewall.enabled-at-boot",
-    requirement="firewall.never-disabled",
-    role=EVERY_HOST,
-    title="The rules are loaded at every boot",
-    remedy=APPLY,
-)
-def test_enabled_at_boot(seen: Seen, verdict: Verdict) -> None:
-    boot = seen.fact("firewall", "boot")
-    expected = "nftables.service enabled, loading our file before the network is up"
-    verdict(boot["file"], expected=expected, observed="there is no boot file")
-    verdict(
-        boot["enabled"], expected=expected, observed="the unit is not enabled, or nftables.conf does not load our file"
-    )
-    verdict(True, expected=expected, observed="enabled")
-
-
-@check(
-    "firewall.live-is-boot",
-    requirement="firewall.never-disabled",
-    role=EVERY_HOST,
-    title="The live rules are the ones that a reboot would load",
-    remedy="cjsm plan shows the difference; cjsm apply --only firewall puts the declared rules back",
-)
-def test_live_is_boot(seen: Seen, verdict: Verdict) -> None:
-    same = seen.fact("firewall", "boot", "live_is_boot")
-    verdict(same, expected="live rules as in the boot file", observed="the same" if same else "they differ")
-
-
-@check(
-    "firewall.change-confirmed",
-    requirement="firewall.never-disabled",
-    role=EVERY_HOST,
-    title="No change of the rules is waiting to be undone",
-    remedy="wait two minutes for the host to undo it, then cjsm apply --only firewall",
-)
-def test_change_confirmed(seen: Seen, verdict: Verdict) -> None:
-    waiting = seen.fact("firewall", "unconfirmed")
-    verdict(not waiting, expected="no unconfirmed change", observed="unconfirmed rules are live" if waiting else "none")
-
-
-@check(
-    "firewall.drops-recorded",
-    requirement="firewall.drops-recorded",
-    role=EVERY_HOST,
-    title="Dropped packets are counted, and some of them logged",
-    remedy=f"{APPLY}; then look at `systemctl status ulogd2`",
-)
-def test_drops_recorded(seen: Seen, verdict: Verdict) -> None:
-    counters = seen.fact("firewall", "counters")
-    for chain, rules in rules_of(seen).items():
-        dropping = [rule for rule in rules if rule["verdict"] == "drop" and not rule["match"]]
-        counted = bool(dropping) and dropping[-1]["counter"] in counters
-        verdict(counted, expected="a named counter for every drop", observed=f"drops in {chain} are not counted")
-        logged = [rule for rule in rules if rule["log_group"] is not None]
-        verdict(bool(logged), expected="drops logged to a group", observed=f"drops in {chain} are not logged")
-        limited = all(rule["limited"] for rule in logged)
-        verdict(limited, expected="logging limited in rate", observed=f"a flood fills the log of {chain}")
-    recorder = seen.fact("firewall", "log", "recorder")
-    verdict(recorder == "active", expected="ulogd2 running", observed=f"ulogd2 is {recorder}")
-    verdict(seen.fact("firewall", "log", "exists"), expected="a log of dropped packets", observed="ulogd2 writes none")
-    verdict(True, expected="counted, and logged at a limited rate", observed="in, out and through")
 
 
 @check(
@@ -212,7 +140,7 @@ def test_drops_recorded(seen: Seen, verdict: Verdict) -> None:
 def test_path_mtu_discovery(seen: Seen, verdict: Verdict) -> None:
     needed = (("icmp code", nftables.FRAGMENTATION_NEEDED), ("icmpv6 type", {"packet-too-big"}))
     neighbours = (("icmpv6 type", {"nd-neighbor-solicit"}), ("icmpv6 type", {"nd-neighbor-advert"}))
-    for chain, rules in rules_of(seen).items():
+    for chain, rules in nftables.rules_of(seen).items():
         passing = [rule["match"] for rule in rules if rule["verdict"] == "accept" and not rule["limited"]]
         for key, names in (*needed, *(neighbours if chain != "forward" else ())):
             passes = any(names & set(match.get(key, [])) for match in passing)
@@ -234,63 +162,6 @@ def test_anti_spoofing(seen: Seen, verdict: Verdict) -> None:
     found = any("fib saddr . iif oif" in rule["match"] for rule in rules)
     expected = "a rule that drops what came through the wrong interface"
     verdict(found, expected=expected, observed="such a rule" if found else "no such rule")
-
-
-@check(
-    "firewall.foreign-tables",
-    requirement="firewall.foreign-tables",
-    role=EVERY_HOST,
-    title="Tables of other programs do not redirect connections past the rules",
-    remedy="find out which program made it (`nft list ruleset`), and remove what is not needed",
-)
-def test_foreign_tables(seen: Seen, verdict: Verdict) -> None:
-    """A foreign accept cannot undo our drop (nft(8)), but it misleads; address translation changes whom a rule sees."""
-    foreign = seen.fact("firewall", "foreign")
-    expected = "no other tables"
-    for name, chains in foreign.items():
-        translating = [chain["name"] for chain in chains if chain["type"] == "nat" and chain["rules"]]
-        verdict(not translating, expected=expected, observed=f"{name} translates addresses ({', '.join(translating)})")
-    verdict(not foreign, expected=expected, observed=", ".join(foreign) or "none", warn=True)
-
-
-@check(
-    "firewall.no-router",
-    requirement="firewall.no-bypass",
-    role=NO_ROUTERS,
-    title="Only the firewall forwards packets between networks",
-    remedy="switch forwarding off in /etc/sysctl.d (net.ipv4.ip_forward and net.ipv6.conf.all.forwarding)",
-)
-def test_no_router(seen: Seen, verdict: Verdict) -> None:
-    names = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
-    found = {name: seen.fact("firewall", "sysctls", name) for name in names}
-    on = [name for name, value in found.items() if value not in ("0", "")]
-    verdict(not on, expected="forwarding off", observed=f"on: {', '.join(on)}" if on else "off")
-
-
-@check(
-    "firewall.source-routes",
-    requirement="firewall.no-bypass",
-    role=EVERY_HOST,
-    title="Senders cannot choose the way of their packets",
-    remedy="set net.ipv4.conf.all.accept_source_route = 0 in /etc/sysctl.d",
-)
-def test_source_routes(seen: Seen, verdict: Verdict) -> None:
-    found = seen.fact("firewall", "sysctls", "net.ipv4.conf.all.accept_source_route")
-    verdict(found == "0", expected="source routes ignored", observed="ignored" if found == "0" else f"value {found}")
-
-
-@check(
-    "firewall.update-sources",
-    requirement="firewall.update-sources",
-    role="estate",
-    title="Updates come from declared addresses, not from anywhere",
-    remedy="declare estate.mirrors or estate.proxy instead of estate.egress",
-    vantage="declaration",
-)
-def test_update_sources(seen: Seen, verdict: Verdict) -> None:
-    egress = seen.organisation.estate.egress
-    observed = f"{egress.to}, approved by {egress.approver}: {egress.reason}" if egress else "mirrors or proxy"
-    verdict(egress is None, expected="mirrors or a proxy by their addresses", observed=observed, warn=True)
 
 
 @check(

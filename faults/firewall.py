@@ -11,6 +11,10 @@ BY_HAND = {
     "firewall.never-disabled": "the live rules are no longer those of the boot file",
     "firewall.reasons": "a rule put in by hand says nothing",
 }
+OPEN = {
+    "firewall.only-declared-flows": "what no rule mentions passes",
+    "firewall.administration": "SSH from anywhere passes too",
+}
 NOT_THE_FILE = {"firewall.never-disabled": "the live rules are no longer those of the boot file"}
 
 
@@ -55,7 +59,7 @@ def hub_port_open_to_all(host: Patient) -> None:
     "firewall.policy-accept",
     host="relay",
     violates="firewall.default-deny",
-    entails=NOT_THE_FILE | {"firewall.drops-recorded": "what is accepted is not counted as dropped"},
+    entails=NOT_THE_FILE | OPEN | {"firewall.drops-recorded": "what is accepted is not counted as dropped"},
 )
 def policy_accept(host: Patient) -> None:
     """The input chain lets through what no rule mentions."""
@@ -69,6 +73,7 @@ def policy_accept(host: Patient) -> None:
     host="relay",
     violates="firewall.default-deny",
     entails=NOT_THE_FILE
+    | OPEN
     | {
         "firewall.egress": "without rules this host drops nothing on its way out",
         "firewall.declared-flows-open": "there is no rule for them",
@@ -87,11 +92,7 @@ def flushed(host: Patient) -> None:
     "firewall.asleep",
     host="mail",
     violates="firewall.default-deny",
-    entails=NOT_THE_FILE
-    | {
-        "firewall.only-declared-flows": "rules that sleep drop nothing",
-        "firewall.egress": "rules that sleep drop nothing",
-    },
+    entails=NOT_THE_FILE | OPEN | {"firewall.egress": "rules that sleep drop nothing"},
 )
 def asleep(host: Patient) -> None:
     """The table is there with all its rules, and dormant: none of them applies."""
