@@ -12,4 +12,5 @@ body = message.get_body(("plain",))
 if body is not None:
     body.set_content(body.get_content() + FOOTER)
 with smtplib.SMTP("127.0.0.1", 10026) as server:
-    server.send_message(message, sys.argv[1], sys.argv[2:])
+    # not send_message, which would write ">From" where a line begins with "From"
+    server.sendmail(sys.argv[1], sys.argv[2:], message.as_bytes())
