@@ -165,10 +165,9 @@ def test_every_domain(seen: Seen, verdict: Verdict) -> None:
 )
 def test_message_out(seen: Seen, verdict: Verdict) -> None:
     arrives(seen, verdict, "outbound")
-    sender = seen.tried("message.outbound-arrived")["headers"]["From"]
-    verdict(
-        ".cjsm.net" in sender, expected="a sender below cjsm.net, so that the answer is secure too", observed=sender
-    )
+    headers = seen.tried("message.outbound-arrived")["headers"]
+    senders = f"From: {headers['From']}, Return-Path: {headers['Return-Path']}"  # which of them is not published
+    verdict(".cjsm.net" in senders, expected="a sender below cjsm.net: the answer is secure too", observed=senders)
 
 
 @check(
