@@ -29,7 +29,7 @@ def command(rooms: Any, /, organisation: Organisation, as_json: bool, junit: Pat
 
     On a real estate nothing reaches the hub unless --hub or --send-test-to says so; on the lab everything is tried.
 
-    Exit code: 0 all is well, 1 findings, 2 something could not be told (see DESIGN, completeness).
+    Exit code: 0 all is well, 1 findings, 2 something could not be told.
     """
     from cjsm_connect.probes.run import run_checks
 

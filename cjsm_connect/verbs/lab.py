@@ -15,6 +15,7 @@ import click
 
 from cjsm_connect.lab import entry
 from cjsm_connect.verbs.fault import fault_command
+from cjsm_connect.verbs.matrix import matrix_command
 
 
 def named(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -143,3 +144,4 @@ def reset(name: str, label: str, hosts: tuple[str, ...]) -> None:
 
 
 command.add_command(fault_command)
+command.add_command(matrix_command)
