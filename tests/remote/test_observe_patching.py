@@ -1,0 +1,113 @@
+"""What APT and needrestart say, taken apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cjsm_connect.remote.observe import patching
+
+SIMULATED = """\
+Reading package lists...
+The following packages will be upgraded:
+Inst libssl3t64 [3.5.1-1] (3.5.1-1+deb13u1 Debian-Security:13/stable-security [amd64])
+Inst newly-needed (1.0-1 Debian:13.2/stable [all]) []
+Conf libssl3t64 (3.5.1-1+deb13u1 Debian-Security:13/stable-security [amd64])
+"""
+DUMP = """\
+APT::Periodic "";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade::Origins-Pattern "";
+Unattended-Upgrade::Origins-Pattern:: "origin=Debian,codename=trixie,label=Debian";
+Unattended-Upgrade::Origins-Pattern:: "origin=Debian,codename=trixie-security,label=Debian-Security";
+DPkg::Options:: "--force-confold";
+Dir::State "var/lib/apt";
+"""
+BATCH = """\
+NEEDRESTART-VER: 3.11
+NEEDRESTART-KCUR: 6.12.48+deb13-amd64
+NEEDRESTART-KEXP: 6.12.57+deb13-amd64
+NEEDRESTART-KSTA: 3
+NEEDRESTART-SVC: postfix.service
+NEEDRESTART-SVC: chrony.service
+"""
+
+
+def says(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> None:
+    monkeypatch.setattr(patching, "attempt", lambda argv, **_: (code, out, err))
+
+
+def has(monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
+    monkeypatch.setattr(patching, "read", lambda path, default="": files.get(path, default))
+
+
+def test_pending_updates_with_their_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    says(monkeypatch, SIMULATED)
+    upgrade, new = patching.pending()["updates"]
+    assert upgrade["security"] is True
+    assert (upgrade["package"], upgrade["installed"], upgrade["version"]) == (
+        "libssl3t64",
+        "3.5.1-1",
+        "3.5.1-1+deb13u1",
+    )
+    assert (new["package"], new["installed"], new["security"]) == ("newly-needed", "", False)
+
+
+def test_a_broken_apt_says_why_and_is_not_a_host_without_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    says(monkeypatch, "", 100, "E: The package lists could not be parsed\n")
+    assert patching.pending()["why"] == "E: The package lists could not be parsed"
+
+
+def test_lists_in_apts_configuration_are_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    says(monkeypatch, DUMP)
+    found = patching.configuration()
+    assert len(found["Unattended-Upgrade::Origins-Pattern"]) == 2
+    assert found["DPkg::Options"] == ["--force-confold"]
+    assert "Dir::State" not in found
+
+
+def test_services_with_old_libraries_and_a_kernel_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    says(monkeypatch, BATCH)
+    found = patching.restart()
+    assert found["services"] == ["chrony.service", "postfix.service"]
+    assert (found["kernel"], found["kernel_expected"]) == (3, "6.12.57+deb13-amd64")
+
+
+def test_a_missing_needrestart_is_not_an_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    says(monkeypatch, "", 127, "needrestart: not installed")
+    assert patching.restart()["answered"] is False
+
+
+@pytest.mark.parametrize(
+    "option", ["Trusted: yes", "Allow-Insecure: yes", "deb [trusted=yes] http://mirror.example x y"]
+)
+def test_an_archive_believed_without_a_signature_is_named(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    has(monkeypatch, {"/etc/apt/sources.list": f"# a comment\n{option}\n"})
+    monkeypatch.setattr(patching.glob, "glob", lambda pattern: [])
+    assert len(patching.believed()) == 1
+
+
+def test_a_commented_option_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    has(monkeypatch, {"/etc/apt/sources.list": "# deb [trusted=yes] http://mirror.example x y\n"})
+    monkeypatch.setattr(patching.glob, "glob", lambda pattern: [])
+    assert patching.believed() == []
+
+
+def test_the_later_file_of_needrestart_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    main, own = "/etc/needrestart/needrestart.conf", "/etc/needrestart/conf.d/99-own.conf"
+    has(monkeypatch, {main: "#$nrconf{restart} = 'i';\n$nrconf{restart} = 'a';\n", own: "$nrconf{restart} = 'l';\n"})
+    monkeypatch.setattr(patching.os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(patching.os, "listdir", lambda path: ["99-own.conf", "README"])
+    assert patching.needrestart() == "l"
+
+
+def test_the_end_of_support_comes_from_the_release_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = "version,codename,series,created,release,eol,eol-lts\n13,Trixie,trixie,,2025-08-09,2028-08-09,2030-06-30\n"
+    has(monkeypatch, {"/etc/os-release": "VERSION_CODENAME=trixie\n", "/usr/share/distro-info/debian.csv": table})
+    assert patching.support() == {"codename": "trixie", "eol": "2028-08-09", "lts": "2030-06-30"}
+
+
+def test_an_unknown_release_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    has(monkeypatch, {"/etc/os-release": "VERSION_CODENAME=sid\n"})
+    assert patching.support() == {"codename": "sid", "eol": "", "lts": ""}
