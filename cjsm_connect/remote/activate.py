@@ -49,6 +49,11 @@ def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
     """
     unit = service["unit"]
     actions = []
+    if (
+        service["enabled"] and state["enabled"] == "masked"
+    ):  # systemctl(1): a masked unit can be neither enabled nor started
+        actions.append("unmask")
+        common.run(["systemctl", "unmask", unit], seconds=60)
     if service["enabled"] != (state["enabled"] not in ("disabled", "masked", "")):
         actions.append("enable" if service["enabled"] else "disable")
         common.run(["systemctl", actions[-1], unit], seconds=60)
