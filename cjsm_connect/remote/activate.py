@@ -49,9 +49,7 @@ def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
     """
     unit = service["unit"]
     actions = []
-    if (
-        service["enabled"] and state["enabled"] == "masked"
-    ):  # systemctl(1): a masked unit can be neither enabled nor started
+    if service["enabled"] and state["enabled"] == "masked":  # else neither enable nor start works, systemctl(1)
         actions.append("unmask")
         common.run(["systemctl", "unmask", unit], seconds=60)
     if service["enabled"] != (state["enabled"] not in ("disabled", "masked", "")):
