@@ -6,11 +6,13 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
 from cjsm_connect.lab import Lab
+from faults import Patient, every_fault, inflict
 
 pytestmark = pytest.mark.lab
 
@@ -42,13 +44,20 @@ def test_the_healthy_lab_passes_completely(lab: Lab, cjsm: Cjsm) -> None:
     assert len({one["check"] for one in results}) >= 60
 
 
-@pytest.mark.touches("relay")
-def test_a_stopped_scanner_is_named_and_mail_waits(lab: Lab, cjsm: Cjsm) -> None:
-    lab.exec("relay", ["systemctl", "stop", "clamav-daemon.socket", "clamav-daemon.service"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("antivirus.scanner-down", marks=pytest.mark.touches("relay")),
+        pytest.param("firewall.port-23-open", marks=pytest.mark.touches("firewall")),
+        pytest.param("relay.route-to-mx", marks=pytest.mark.touches("relay")),
+    ],
+)
+def test_a_fault_is_found_and_named(lab: Lab, cjsm: Cjsm, name: str) -> None:
+    fault = every_fault()[name]
+    inflict(fault, Patient(fault.host, partial(lab.exec, fault.host)))
     code, results = checked(cjsm)
     assert code == 1
-    assert any(name.startswith("antivirus.") for name in requirements(results, "fail"))
-    assert not any(name.startswith(("firewall.", "logging.")) for name in requirements(results, "fail"))
+    assert fault.violates in requirements(results, "fail")
 
 
 @pytest.mark.touches("relay")
