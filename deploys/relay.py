@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cjsm_connect.desired import Answer, Desired, Directory, File, Health, Map, Package, Service, Settings
 from cjsm_connect.desired.render import template
@@ -20,6 +21,7 @@ from cjsm_connect.organisation.routes import (
     CJSM_DOMAINS,
     SELF_TEST_RECIPIENT,
     Address,
+    bracketed,
     hub_is_open,
     hub_next_hop,
     hub_side_address,
@@ -58,15 +60,8 @@ def _relay(organisation: Organisation, host: Host) -> Desired:
     packages = (*PACKAGES, Package("libsasl2-modules")) if organisation.hub.auth else PACKAGES
     service = Service("postfix.service", on_change="reload", watches=_watched(maps, files), order=60)
     health = tuple(_health(organisation, host))
-    return Desired(
-        packages=packages,
-        answers=answers,
-        directories=(FOLDER,),
-        files=files,
-        maps=maps,
-        services=(service,),
-        health=health,
-    )
+    wanted = Desired(packages=packages, answers=answers, directories=(FOLDER,), files=files, maps=maps)
+    return replace(wanted, services=(service,), health=health)
 
 
 def _watched(maps: tuple[Map, ...], files: tuple[File, ...]) -> tuple[str, ...]:
@@ -118,7 +113,7 @@ def _hub_listener(organisation: Organisation, host: Host) -> str:
     return template(
         "relay/listener.j2",
         service="cjsm-listener",
-        address=_bracketed(hub_side_address(organisation, host)),
+        address=bracketed(hub_side_address(organisation, host)),
         port=organisation.hub.listen_port,
         authority=f"{TLS}/hub-ca.pem",
         chain=f"{TLS}/hub.chain.pem",
@@ -151,7 +146,7 @@ def _inner_listener(organisation: Organisation, address: Address, port: int, *, 
     return template(
         "relay/listener.j2",
         service="cjsm-inner-listener",
-        address=_bracketed(address),
+        address=bracketed(address),
         port=port,
         authority="" if pinned else f"{TLS}/inner-ca.pem",
         chain=f"{TLS}/inner.chain.pem",
@@ -160,11 +155,6 @@ def _inner_listener(organisation: Organisation, address: Address, port: int, *, 
         relaying=relaying,
         recipients="",
     ).rstrip("\n")
-
-
-def _bracketed(address: Address) -> str:
-    """As master(5) writes an address before a port."""
-    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def _hub_client(organisation: Organisation, host: Host) -> str:
@@ -298,7 +288,7 @@ def _mail_services(organisation: Organisation, host: Host) -> Iterator[tuple[str
         listener = _inner_listener(organisation, address, port, senders="", relaying="reject_unauth_destination")
         # the relay has scanned this mail; a DMARC milter would refuse what the hub has rewritten (CJSM alters From)
         listener += "\n  -o smtpd_milters="
-        yield f"{_bracketed(address)}:{port}/inet", listener if ready else None
+        yield f"{bracketed(address)}:{port}/inet", listener if ready else None
     relays = tuple(relay.fqdn for relay in organisation.relays)
     yield "cjsm-inner/unix", _inner_client(organisation, "cjsm-inner", relays) if ready else None
 

@@ -67,9 +67,7 @@ def not_compiled(host: Patient) -> None:
     violates="domains.no-loop",
     entails={
         "domains.one-list": "the domain has no route to the mail server any more",
-        "connection.every-domain": "the hub sends the mail back, until one of both gives up",
         "connection.mail-both-ways": "the hub sends the mail back, until one of both gives up",
-        "connection.unknown-recipients": "the hub is asked instead of the mail server",
     },
 )
 def own_mail_to_the_hub(host: Patient) -> None:

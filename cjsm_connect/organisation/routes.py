@@ -48,6 +48,11 @@ def inner_addresses(organisation: Organisation, host: Host) -> tuple[Address, ..
     return tuple(dict.fromkeys(address_for(host, other) for other in others))
 
 
+def bracketed(address: Address) -> str:
+    """An address before a port, as master(5) writes it."""
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
 def next_hop(host: Address | str, port: int) -> str:
     """`[host]:port`; an IPv6 address says so inside the brackets (postconf(5), relayhost)."""
     return f"[IPv6:{host}]:{port}" if isinstance(host, IPv6Address) else f"[{host}]:{port}"

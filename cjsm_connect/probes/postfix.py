@@ -8,6 +8,7 @@ from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import (
     CJSM_DOMAINS,
     SELF_TEST_RECIPIENT,
+    bracketed,
     hub_next_hop,
     hub_side_address,
     inner_addresses,
@@ -75,20 +76,15 @@ PARAMETERS = (
 Lookups = dict[str, dict[str, Any]]
 
 
-def listener(address: object, port: int) -> str:
-    """The name of a listening service as master.cf and `postconf -M` write it."""
-    return f"[{address}]:{port}/inet" if ":" in str(address) else f"{address}:{port}/inet"
-
-
 def hub_listener(organisation: Organisation, relay: Host) -> str:
-    """The relay's service for the hub."""
-    return listener(hub_side_address(organisation, relay), organisation.hub.listen_port)
+    """The relay's service for the hub, as master.cf and `postconf -M` write it."""
+    return f"{bracketed(hub_side_address(organisation, relay))}:{organisation.hub.listen_port}/inet"
 
 
 def inner_listeners(organisation: Organisation, host: Host) -> tuple[str, ...]:
     """The services of a relay or mail server for the inner hop."""
     port = organisation.inner.relay_port if host.role == "relay" else organisation.inner.mail_port
-    return tuple(listener(address, port) for address in inner_addresses(organisation, host))
+    return tuple(f"{bracketed(address)}:{port}/inet" for address in inner_addresses(organisation, host))
 
 
 def relay_lookups(organisation: Organisation, host: Host) -> Lookups:
