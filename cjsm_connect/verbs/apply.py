@@ -164,7 +164,8 @@ def told(
     for name, why in failed.items():
         yield click.style(f"{name}: failed. {why}", fg="red")
     for name, rest in left.items():
-        yield click.style(f"{name}: still differs: {'; '.join(rest)}", fg="red")
+        if name not in failed:
+            yield click.style(f"{name}: still differs: {'; '.join(rest)}", fg="red")
     changed = [item.name for item in before if item.change and item.name not in failed]
     if changed and not left:
         yield f"Done: {', '.join(changed)} are as wanted."

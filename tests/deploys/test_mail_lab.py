@@ -1,0 +1,146 @@
+"""Mail on real hosts, asserted at the receiver: both ways, and waiting when the hub is not to be trusted."""
+
+import json
+import time
+
+import pytest
+
+from cjsm_connect.lab import Lab, mailboxes
+
+pytestmark = pytest.mark.lab
+
+OURS = "clerk@council.example"
+THEIRS = "advocate@charity.example"
+
+
+@pytest.fixture
+def hub(lab: Lab):
+    """The simulated hub, which behaves again after the test."""
+    yield lab.hub
+    lab.hub.behave()
+
+
+def until(seen, seconds=20):
+    """Wait for something to be seen; the last answer, whatever it is."""
+    end = time.monotonic() + seconds
+    while not (found := seen()) and time.monotonic() < end:
+        time.sleep(0.2)
+    return found
+
+
+def message(sender, recipient, subject):
+    return f"From: {sender}\nTo: {recipient}\nSubject: {subject}\n\nWie geht es? £5, ünïcode, and a dot:\n.\nend\n"
+
+
+def subjects(lab, host, user):
+    return [str(found["Subject"]) for found in mailboxes.messages(lab.name, host, user)]
+
+
+def waiting(lab):
+    """Recipients in the relay's queue, with why they wait."""
+    rows = lab.exec("relay", ["postqueue", "-j"]).stdout.splitlines()
+    found = [recipient for row in rows for recipient in json.loads(row)["recipients"]]
+    return {recipient["address"]: recipient.get("delay_reason", "") for recipient in found}
+
+
+def leaked(lab):
+    """What came by MX to the host that the internet's DNS names for everything below cjsm.net."""
+    told = lab.exec(
+        "outside", ["sh", "-c", "grep -c 'cjsm.net' /var/log/mail.log /home/*/Maildir/new/* || true"]
+    ).stdout
+    return [line for line in told.splitlines() if not line.endswith(":0")]
+
+
+def send_out(lab, subject):
+    recipient = f"{THEIRS}.cjsm.net"
+    mailboxes.send(lab.name, "mail", OURS, [recipient], message(OURS, recipient, subject))
+
+
+@pytest.mark.touches("mail", "relay", "hub")
+def test_a_message_arrives_at_another_member_unharmed_and_from_the_suffixed_sender(lab):
+    send_out(lab, "out")
+    found = until(lambda: mailboxes.messages(lab.name, "hub", "charity"))
+    assert [str(one["Subject"]) for one in found] == ["out"]
+    assert str(found[0]["From"]) == f"{OURS}.cjsm.net"
+    assert found[0].get_content().startswith("Wie geht es? £5, ünïcode, and a dot:\n.\nend\n")
+
+
+@pytest.mark.touches("mail", "relay", "hub")
+@pytest.mark.parametrize("rewriting", ["both", "envelope", "header"])
+def test_a_message_from_another_member_arrives_however_the_hub_rewrites(lab, hub, rewriting):
+    hub.configure(rewriting=rewriting, footer=True)
+    recipient = f"{OURS}.cjsm.net" if rewriting != "header" else OURS
+    mailboxes.send(lab.name, "hub", THEIRS, [recipient], message(THEIRS, recipient, f"in {rewriting}"))
+    assert until(lambda: f"in {rewriting}" in subjects(lab, "mail", "clerk"))
+
+
+@pytest.mark.touches("mail", "relay", "hub")
+@pytest.mark.parametrize(
+    "misconduct",
+    [
+        {"server_certificate": "member"},
+        {"offered_tls": "none", "asks_certificate": False},
+        {"protocols": "<=TLSv1.1"},
+        {"answer": "451 4.3.0 maintenance"},
+    ],
+    ids=["another member's certificate", "no STARTTLS", "only old TLS", "maintenance"],
+)
+def test_mail_waits_while_the_hub_is_not_itself_and_arrives_when_it_is_again(lab, hub, misconduct):
+    hub.configure(**misconduct)
+    send_out(lab, "patience")
+    reasons = until(lambda: [reason for reason in waiting(lab).values() if reason])
+    assert reasons, "the message neither waits nor says why"
+    assert "patience" not in subjects(lab, "hub", "charity")
+    assert leaked(lab) == []
+    hub.behave()
+    lab.exec("relay", ["postqueue", "-f"])
+    assert until(lambda: "patience" in subjects(lab, "hub", "charity"))
+    assert until(lambda: not waiting(lab))
+
+
+@pytest.mark.touches("mail", "relay", "hub")
+def test_mail_waits_while_the_hub_is_away(lab):
+    lab.exec("hub", ["systemctl", "stop", "postfix.service"])
+    send_out(lab, "away")
+    assert until(lambda: any(waiting(lab).values()))
+    lab.exec("hub", ["systemctl", "start", "postfix.service"])
+    lab.exec("relay", ["postqueue", "-f"])
+    assert until(lambda: "away" in subjects(lab, "hub", "charity"))
+
+
+@pytest.mark.touches("mail", "relay", "hub")
+def test_a_message_for_nobody_is_refused_to_the_hub_and_never_bounced(lab):
+    recipient = "nobody.of.that.name@council.example.cjsm.net"
+    mailboxes.send(lab.name, "hub", THEIRS, [recipient], message(THEIRS, recipient, "nobody"))
+    assert until(
+        lambda: "550" in mailboxes.log(lab.name, "hub") and "nobody.of.that.name" in mailboxes.log(lab.name, "hub")
+    )
+    assert "nobody.of.that.name" not in str(waiting(lab))
+    refused = [line for line in mailboxes.log(lab.name, "relay").splitlines() if "nobody.of.that.name" in line]
+    assert any("reject: RCPT" in line for line in refused)
+    assert not [line for line in refused if "status=bounced" in line]
+
+
+@pytest.mark.touches("mail", "relay", "hub")
+def test_the_hub_is_told_to_come_back_while_the_mail_server_is_away(lab):
+    lab.exec("mail", ["systemctl", "stop", "postfix.service"])
+    recipient = f"{OURS}.cjsm.net"
+    mailboxes.send(lab.name, "hub", THEIRS, [recipient], message(THEIRS, recipient, "later"))
+    deferred = until(lambda: [row for row in mailboxes.log(lab.name, "hub").splitlines() if "status=deferred" in row])
+    assert deferred and " 45" in deferred[0], "a message that could arrive later must not be refused for good"
+    lab.exec("mail", ["systemctl", "start", "postfix.service"])
+    lab.exec("relay", ["systemctl", "stop", "postfix.service"])
+    lab.exec("relay", ["sh", "-c", "rm -f /var/lib/postfix/verify_cache.*"])  # or the outage is remembered for a while
+    lab.exec("relay", ["systemctl", "start", "postfix.service"])
+    lab.exec("hub", ["postqueue", "-f"])
+    assert until(lambda: "later" in subjects(lab, "mail", "clerk"), 30)
+
+
+@pytest.mark.touches("mail", "relay")
+def test_mail_to_the_internet_does_not_pass_the_relay_and_never_leaves_it(lab):
+    mailboxes.send(lab.name, "relay", "root@relay.council.example", ["someone@internet.example"],
+                   message(OURS, "someone@internet.example", "astray"))  # fmt: skip
+    assert until(lambda: "someone@internet.example" in mailboxes.log(lab.name, "relay"))
+    assert "astray" not in mailboxes.log(lab.name, "outside")
+    sent = [line for line in mailboxes.log(lab.name, "relay").splitlines() if "to=<someone@internet.example>" in line]
+    assert sent and not [line for line in sent if "status=sent" in line]
