@@ -25,6 +25,14 @@ def joining(name: str, argv: list[str]) -> list[str]:
     return ["sh", "-c", JOIN, "cgroup", " ".join(str(group) for group in groups), *argv]
 
 
+def supervisors(name: str) -> list[int]:
+    """The processes that were started in a host's groups and are not inside the container. systemd-nspawn moves itself
+    to a group `supervisor` and the container to `payload`."""
+    group = _hierarchies()[0] / name
+    members = [path / "cgroup.procs" for path in (group, group / "supervisor")]
+    return [int(pid) for path in members if path.exists() for pid in path.read_text().split()]
+
+
 def remove(name: str) -> None:
     """End every process of a host and remove its groups. A container whose supervisor was killed while it started
     is found only here."""

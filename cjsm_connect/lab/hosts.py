@@ -59,21 +59,17 @@ def _container(lab: str, host: Host) -> list[str]:
 
 
 def supervisor(lab: str, host: Host) -> int:
-    """The process id of the host's systemd-nspawn, 0 when there is none: asked of /proc, so that nothing can lie."""
-    wanted = f"--machine={namespace(lab, host.name)}".encode()
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and wanted in _command_line(process):
-            return int(process.name)
-    return 0
+    """The process id of the host's systemd-nspawn, 0 when there is none: asked of the kernel, kept nowhere."""
+    found = cgroups.supervisors(namespace(lab, host.name))
+    return next((pid for pid in found if _command(pid) == "systemd-nspawn"), 0)
 
 
-def _command_line(process: Path) -> list[bytes]:
-    """The words of a process; none when it has just ended or was never systemd-nspawn."""
+def _command(pid: int) -> str:
+    """The name of a process (proc_pid_comm(5)); empty when it has just ended."""
     try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
+        return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
-        return []
-    return words if words[0] == b"systemd-nspawn" else []
+        return ""
 
 
 def first_process(lab: str, host: Host) -> int:
@@ -129,13 +125,28 @@ def state(lab: str, host: Host) -> str:
     return run_in(lab, host, ["systemctl", "is-system-running"]).stdout.strip() or "starting"
 
 
-def wait_settled(lab: str, host: Host, seconds: float = 60) -> str:
+def wait_settled(lab: str, host: Host, seconds: float = 120) -> str:
     """Wait until the host has started everything; `running`, or `degraded` when a unit has failed."""
-    if not wait_until(lambda: state(lab, host) in SETTLED, seconds, interval=0.1):
+    if not wait_until(lambda: _settled(lab, host) in SETTLED, seconds, interval=0.1):
         console = (home(lab, host) / "console.log").read_text(errors="replace").splitlines()[-8:]
         found = "\n".join([f"{host.name} is '{state(lab, host)}' after {seconds:.0f} s; its console says:", *console])
         raise CjsmError(found)
     return state(lab, host)
+
+
+def _settled(lab: str, host: Host) -> str:
+    """systemd's word when it has started everything; empty while it cannot be asked yet. The waiting is systemd's own:
+    five hosts asked ten times a second would themselves keep the machine busy."""
+    if not first_process(lab, host):
+        return ""
+    asked = ["timeout", "20", "systemctl", "is-system-running", "--wait"]
+    return run_in(lab, host, asked).stdout.strip()
+
+
+def failed_units(lab: str, host: Host) -> list[str]:
+    """The units that make a host `degraded`."""
+    listed = run_in(lab, host, ["systemctl", "--failed", "--plain", "--no-legend"]).stdout
+    return [row.split()[0] for row in listed.splitlines()]
 
 
 def power_off(lab: str, host: Host, seconds: float = 15) -> bool:
@@ -153,7 +164,7 @@ def cut_power(lab: str, host: Host) -> None:
     for pid in (first_process(lab, host), supervisor(lab, host)):
         if pid:
             kill(pid)
-    if not wait_until(lambda: not supervisor(lab, host), 5):
+    if not wait_until(lambda: not supervisor(lab, host), 15):
         raise CjsmError(f"{host.name} of the lab '{lab}' cannot be ended; see process {supervisor(lab, host)}.")
     cgroups.remove(namespace(lab, host.name))
     unmount_below(root(lab, host))

@@ -20,6 +20,7 @@ from cjsm_connect.lab.topology import ADMIN, HOSTS, Host, checked_name, chosen
 from cjsm_connect.results import CjsmError
 
 HEALTHY = "healthy"
+INOTIFY_PER_HOST = 4  # seen: three of systemd, one of rsyslogd
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Lab:
     def _start(self, label: str, digest: str) -> None:
         found = None if label == BARE else kept.find(label, digest or of_applied())
         self._clear()
+        machine.require_inotify(INOTIFY_PER_HOST * len(HOSTS))
         home = LABS / self.name
         home.mkdir(parents=True, exist_ok=True)
         # one mount of its own: a lab leaves with it, and a host's disk costs no disk access
@@ -151,7 +153,8 @@ class Lab:
 
     def _settle(self, host: Host) -> None:
         state = hosts.wait_settled(self.name, host)
-        self.say(f"{host.name} is {state} at {host.address}")
+        failed = "" if state == "running" else f"; failed: {', '.join(hosts.failed_units(self.name, host))}"
+        self.say(f"{host.name} is {state} at {host.address}{failed}")
 
     def _power_off(self, host: Host) -> None:
         if not hosts.power_off(self.name, host):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from cjsm_connect.lab.entry import LABS
 from cjsm_connect.results import CjsmError
 
 CACHE = Path("/var/cache/cjsm")
@@ -67,6 +69,31 @@ def require(say: Say = silent) -> None:
         run(["apt-get", "-qq", "update"])
         run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "--no-install-recommends",
              "install", *missing])  # fmt: skip
+
+
+def require_inotify(instances: int) -> None:
+    """Refuse to start what the kernel would leave half started: without a free inotify instance systemd believes that
+    its mounts failed. Root's share is one for the whole machine (inotify(7), fs.inotify.max_user_instances)."""
+    free = _free_inotify(instances)
+    if free < instances:
+        labs = ", ".join(sorted(path.name for path in LABS.iterdir() if path.is_dir()))
+        raise CjsmError(
+            f"a lab needs {instances} free inotify instances and this machine has {free} left; the labs here are "
+            f"{labs}. End one with `cjsm lab down --lab NAME`, or raise fs.inotify.max_user_instances."
+        )
+
+
+def _free_inotify(wanted: int) -> int:
+    """How many instances can be had now, at most `wanted`; they are given back at once."""
+    kernel = ctypes.CDLL(None)
+    opened: list[int] = []
+    try:
+        while len(opened) < wanted and (instance := kernel.inotify_init1(os.O_CLOEXEC)) >= 0:
+            opened.append(instance)
+        return len(opened)
+    finally:
+        for instance in opened:
+            os.close(instance)
 
 
 @contextlib.contextmanager

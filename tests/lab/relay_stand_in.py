@@ -39,7 +39,7 @@ async def main(port: str, chain: str, key: str, authority: str) -> None:
     )  # fmt: skip
     print("ready", flush=True)
     async with server:
-        print(json.dumps(await asyncio.wait_for(listener.arrived, 40)), flush=True)
+        print(json.dumps(await asyncio.wait_for(listener.arrived, 90)), flush=True)
 
 
 if __name__ == "__main__":

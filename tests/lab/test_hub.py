@@ -31,7 +31,7 @@ context = ssl.create_default_context(cafile=sys.argv[5] + "/ca.pem")
 if certificate:
     context.load_cert_chain(f"{sys.argv[5]}/{certificate}.pem", f"{sys.argv[5]}/{certificate}.key")
 try:
-    client = Client("hub.cjsm.example", 4545, timeout=10)
+    client = Client("hub.cjsm.example", 4545, timeout=60)
     if start == "starttls":
         client.starttls(context=context)
     client.sendmail(sender, [recipient], f"From: {sender}\\nTo: {recipient}\\nSubject: x\\n\\nBody of the message\\n")
@@ -53,10 +53,10 @@ def submit(lab: Lab, recipient: str, certificate: str = "member", start: str = "
     folder = str(lab.root("hub") / "etc/cjsm-hub")
     command = [*CLI, "shell", "--lab", lab.name, "--", sys.executable, "-c", MEMBER]
     command += [certificate, "clerk@council.example", recipient, start, folder]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout.strip()
 
 
-def eventually(look: Callable[[], list[EmailMessage]], seconds: float = 15) -> list[EmailMessage]:
+def eventually(look: Callable[[], list[EmailMessage]], seconds: float = 60) -> list[EmailMessage]:
     """What `look` finds as soon as it is not empty."""
     end = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < end:

@@ -78,3 +78,13 @@ def test_the_test_string_is_known_by_its_published_digest() -> None:
 
 def test_no_scanner_finds_the_test_string_in_the_source() -> None:
     assert mirror.EICAR not in Path(mirror.__file__).read_bytes()
+
+
+def test_a_machine_without_free_inotify_instances_is_told_which_labs_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.setattr(machine, "LABS", tmp_path)
+    monkeypatch.setattr(machine, "_free_inotify", lambda _wanted: 3)
+    with pytest.raises(CjsmError, match=r"needs 20 free inotify instances and this machine has 3 .* are other\."):
+        machine.require_inotify(20)
