@@ -6,7 +6,7 @@ from checks.framework import check
 from checks.sessions import accepted, control, each, identity, refused, told, turned_away
 from cjsm_connect.organisation import Host
 from cjsm_connect.probes.seen import Seen
-from cjsm_connect.results.judge import Verdict
+from cjsm_connect.results.judge import NotTested, Verdict
 
 BOTH_ENDS = "relay,mail"
 
@@ -17,7 +17,13 @@ def others(seen: Seen) -> tuple[Host, ...]:
 
 
 def asked(seen: Seen, name: str) -> list[str]:
-    """The ids of the tries of that name with this host, by each host of the other end."""
+    """The ids of the tries of that name with this host, by each host of the other end.
+
+    Raises:
+        NotTested: there is no other end.
+    """
+    if not others(seen):
+        raise NotTested("relay and mail server are one host: there is no inner hop")
     return [f"inner.{name}:{seen.host.name}:{other.name}" for other in others(seen)]
 
 

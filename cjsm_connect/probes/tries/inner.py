@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
-from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
+from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT, address_for
 from cjsm_connect.probes import sessions
 from cjsm_connect.probes.tries import Try
 
@@ -59,7 +59,8 @@ def _identities(client: Host, server: Host, session: dict[str, Any]) -> Iterator
 
 def _alone(organisation: Organisation, relay: Host) -> Iterator[Try]:
     """From the controller, which is no mail server; and a message handed in on the relay itself."""
-    where = {"address": str(relay.address), "port": organisation.inner.relay_port}
+    neighbour = organisation.mail_servers[0] if organisation.mail_servers else relay
+    where = {"address": str(address_for(relay, neighbour)), "port": organisation.inner.relay_port}
     asked = sessions.envelope(sessions.known_user(organisation), [sessions.cjsm_user(organisation)])
     yield Try(f"inner.elsewhere-port:{relay.name}", "controller", relay.name, "local-active", "tcp", where)
     yield Try(
