@@ -92,7 +92,7 @@ def _chain(chain: list[Certificate], authorities: list[Certificate], now: dateti
     for _ in range(len(chain) + len(authorities)):
         issuer = next((one for one in (*authorities, *chain[1:]) if _issued(one, current)), None)
         if issuer is None:
-            yield f"does not lead to the declared CA: no certificate given is its issuer {current.issuer.rfc4514_string()}"
+            yield f"does not lead to the declared CA: nobody given is its issuer {current.issuer.rfc4514_string()}"
             return
         if now > issuer.not_valid_after_utc:
             yield f"was issued by a CA that expired on {issuer.not_valid_after_utc:%Y-%m-%d}"

@@ -24,7 +24,7 @@ class Issuer:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.certificate = self.sign(self.key.public_key(), self.name, ca=True)
 
-    def sign(self, public, subject, names=(), usages=(), start=-1, end=365, ca=False):
+    def sign(self, public, subject, *, names=(), usages=(), start=-1, end=365, ca=False):
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -76,7 +76,7 @@ def test_a_generation_puts_everything_back(tmp_path):
     (tmp_path / "changed").write_text("old")
     (tmp_path / "changed").chmod(0o600)
     (tmp_path / "removed").write_text("was here")
-    os.symlink("/nowhere", tmp_path / "link")
+    (tmp_path / "link").symlink_to("/nowhere")
     done = install.install(
         wanted(
             file(tmp_path / "changed", "new"),
