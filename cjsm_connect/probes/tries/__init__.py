@@ -17,6 +17,7 @@ class Try:
 
     `at` is where it runs (a host, a vantage, or "controller"), `subject` the managed host that it judges. A try that
     `discards` sends content to the self-test recipient: it is only made after that route was seen on the subject.
+    One that is `around` reads something before all other tries and again after them: {"before": ..., "after": ...}.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Try:
     kind: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     discards: bool = False
+    around: bool = False
 
 
 def all_tries(organisation: Organisation) -> list[Try]:

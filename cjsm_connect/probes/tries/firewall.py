@@ -21,7 +21,6 @@ from cjsm_connect.remote.firewall import TABLE
 CONTROLLER = "controller"
 TELNET, SMTP, HTTPS = 23, 25, 443
 Several = tuple[Network, ...]
-COUNTING_SECONDS = 6  # starts with the tries; a TCP client asks again after one second and after three (RFC 6298)
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ def tries(organisation: Organisation) -> list[Try]:
 
 def counting(host: Host) -> Try:
     """The drop counters of a host before and after the tries."""
-    arguments = {"table": TABLE, "seconds": COUNTING_SECONDS}
-    return Try(f"firewall.counters:{host.name}", host.name, host.name, "passive", "counters", arguments)
+    identifier = f"firewall.counters:{host.name}"
+    return Try(identifier, host.name, host.name, "passive", "counters", {"table": TABLE}, around=True)
 
 
 def blocked(organisation: Organisation) -> list[Blocked]:

@@ -1,0 +1,97 @@
+"""Making the live tries: which may be made at all, and all of them at once from where they belong."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from typing import Any
+
+from cjsm_connect.organisation import Organisation
+from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
+from cjsm_connect.probes.connections import Connections, Place, Unreachable, places
+from cjsm_connect.probes.tries import Try
+from cjsm_connect.remote import RemoteError
+from cjsm_connect.remote import tries as remote_tries
+from cjsm_connect.results import Impact
+
+SECONDS = 30  # for all tries of one place
+CONTROLLER = "controller"
+
+Outcome = dict[str, Any]
+Outcomes = dict[str, Outcome]
+
+
+def sort(
+    tries: Iterable[Try], looks: Mapping[str, Mapping[str, Any]], forbidden: Mapping[Impact, str]
+) -> tuple[list[Try], Outcomes]:
+    """The tries to make, and what is recorded for the others. `forbidden` says why an impact may not be, or ""."""
+    wanted: list[Try] = []
+    refused: Outcomes = {}
+    for one in tries:
+        if why := forbidden[Impact(one.impact)] or _unsafe(one, looks):
+            refused[one.id] = {"not_tried": why, "at": one.at, "subject": one.subject}
+        else:
+            wanted.append(one)
+    return wanted, refused
+
+
+def _unsafe(one: Try, looks: Mapping[str, Mapping[str, Any]]) -> str:
+    """Content only goes where it is thrown away: a scanner that failed open must not let it out to the hub."""
+    if not one.discards or looks.get(one.subject, {}).get("discards"):
+        return ""
+    return f"{one.subject} does not route {SELF_TEST_RECIPIENT} to discard, so no content was sent to it"
+
+
+def make(pool: Executor, connections: Connections, tries: Iterable[Try]) -> Outcomes:
+    """Make all tries at once. Those that are `around` are made before all others, and again after them."""
+    wanted, token = list(tries), secrets.token_hex(8)  # by which the messages of this run are found again
+    around = [one for one in wanted if one.around]
+    before = _made(pool, connections, around, token)
+    found = _made(pool, connections, [one for one in wanted if not one.around], token)
+    after = _made(pool, connections, around, token)
+    return found | {name: _pair(outcome, after[name]) for name, outcome in before.items()}
+
+
+def _made(pool: Executor, connections: Connections, tries: Iterable[Try], token: str) -> Outcomes:
+    """What came of tries that are made at the same time, with one program at each place that they leave from."""
+    groups: dict[str, list[Try]] = defaultdict(list)
+    for one in tries:
+        groups[one.at].append(one)
+    running = [pool.submit(_try_at, connections, at, group, token) for at, group in groups.items()]
+    return {identifier: outcome for future in running for identifier, outcome in future.result().items()}
+
+
+def _pair(first: Outcome, second: Outcome) -> Outcome:
+    """Two readings as one outcome; without one of them there is none."""
+    for outcome in (first, second):
+        if outcome.keys() & {"error", "could_not_tell", "not_tried"}:
+            return outcome
+    return {"before": first, "after": second, "at": first["at"], "subject": first["subject"]}
+
+
+def _try_at(connections: Connections, at: str, group: list[Try], token: str) -> Outcomes:
+    asked = [{"id": one.id, "kind": one.kind, "arguments": {**one.arguments, "token": token}} for one in group]
+    outcomes = _outcomes(connections, at, asked)
+    silence = {"error": f"the program at {at} said nothing about it"}
+    return {one.id: {**outcomes.get(one.id, silence), "at": at, "subject": one.subject} for one in group}
+
+
+def _outcomes(connections: Connections, at: str, asked: list[dict[str, Any]]) -> Outcomes:
+    if at == CONTROLLER:
+        return remote_tries.run(asked, SECONDS)
+    place = _place(connections.organisation, at)
+    if place is None:
+        why = f"the organisation file declares no vantage host {at!r}"
+        return {one["id"]: {"not_tried": why} for one in asked}
+    arguments = {"tries": asked, "seconds": SECONDS - 5}
+    try:
+        found: Outcomes = connections.ask(place, ("tries",), "tries:main", arguments, SECONDS)
+    except (Unreachable, RemoteError) as error:
+        return {one["id"]: {"error": f"{at} could not try it: {error}"} for one in asked}
+    return found
+
+
+def _place(organisation: Organisation, name: str) -> Place | None:
+    return next((place for place in places(organisation) if place.name == name), None)
