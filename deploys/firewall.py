@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from cjsm_connect.desired import Desired, Directory, File, Firewall, Health, Package, Service
 from cjsm_connect.desired.render import template
@@ -20,7 +21,8 @@ from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
 LOG_GROUP = 5
 ULOGD = "/etc/ulogd.conf"
 LOGROTATE = "/etc/logrotate.d/ulogd2"
-UNIT_SETTINGS = "/etc/systemd/system/nftables.service.d/cjsm.conf"
+NFTABLES_UNIT = "/etc/systemd/system/nftables.service.d/cjsm.conf"
+ULOGD_UNIT = "/etc/systemd/system/ulogd2.service.d/cjsm.conf"
 LONGEST_COMMENT = 120  # bytes; nft accepts 128 (libnftnl, NFTNL_UDATA_COMMENT_MAXLEN)
 
 # A packet inside a connection, not one that opens it (RFC 9293, 3.1)
@@ -50,10 +52,10 @@ def desired(organisation: Organisation, host: Host) -> Desired:
     """The firewall of one managed host, of any role."""
     return Desired(
         packages=(Package("nftables"), Package("ulogd2"), Package("logrotate")),
-        directories=(Directory("/etc/nftables.d"), Directory("/etc/systemd/system/nftables.service.d")),
+        directories=tuple(Directory(str(PurePosixPath(path).parent)) for path in (BOOT, NFTABLES_UNIT, ULOGD_UNIT)),
         files=tuple(_files(organisation)),
         firewalls=(Firewall(TABLE, BOOT, ruleset(host, for_host(organisation, host))),),
-        services=(Service("ulogd2.service", watches=(ULOGD,), order=20),),
+        services=(Service("ulogd2.service", watches=(ULOGD, ULOGD_UNIT), order=20),),
         health=(Health("ulogd2 records dropped packets", "unit_active", (("unit", "ulogd2.service"),)),),
     )
 
@@ -75,7 +77,8 @@ def _files(organisation: Organisation) -> Iterator[File]:
     ulogd = template("firewall/ulogd.conf.j2", log_group=LOG_GROUP, log_file=LOG)
     yield File(ULOGD, ulogd, reason="dropped packets are recorded")
     yield File(LOGROTATE, rotation, reason="the record is kept as long as the mail log")
-    yield File(UNIT_SETTINGS, template("firewall/nftables.service.j2"), reason="stopping nftables opens nothing")
+    yield File(NFTABLES_UNIT, template("firewall/nftables.service.j2"), reason="stopping nftables opens nothing")
+    yield File(ULOGD_UNIT, template("firewall/ulogd2.service.j2"), reason="the recorder starts reliably")
 
 
 def _rules(flows: tuple[Flow, ...], answered: tuple[Flow, ...] = ()) -> Iterator[Rule]:
