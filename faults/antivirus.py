@@ -16,7 +16,16 @@ def restart(host: Patient, unit: str) -> None:
     assert host.run(["systemctl", "is-active", unit]).stdout.strip() == "active"
 
 
-@fault("antivirus.scanner-down", host="relay", violates="antivirus.scanner")
+@fault(
+    "antivirus.scanner-down",
+    host="relay",
+    violates="antivirus.scanner",
+    entails={
+        "antivirus.signatures": "a scanner that is away has no signatures loaded",
+        "connection.hub-can-deliver": "mail waits while the scanner is away",
+        "connection.mail-both-ways": "mail waits while the scanner is away",
+    },
+)
 def scanner_down(host: Patient) -> None:
     """clamd is stopped; the milter still runs, so that everything looks well."""
     units = ["clamav-daemon.socket", "clamav-daemon.service"]
