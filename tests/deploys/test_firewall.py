@@ -11,6 +11,7 @@ import pytest
 from cjsm_connect.organisation import Host, Organisation, load
 from cjsm_connect.organisation.flows import Flow, HostFlows, for_host
 from deploys import firewall
+from tests.made_up import organisation as made_up
 
 LAB = Path(__file__).resolve().parents[2] / "inventories" / "lab"
 
@@ -68,6 +69,13 @@ def test_the_relay_may_not_send_ordinary_mail(organisation: Organisation) -> Non
 def test_the_internet_does_not_mean_our_own_networks(organisation: Organisation) -> None:
     (rule,) = (line for line in rules(organisation, "mail", "input") if "dport 25 " in line)
     assert rule.startswith("ip saddr != { 192.0.2.0/24, 198.51.100.0/24 } ip daddr 192.0.2.10 ")
+
+
+def test_a_declared_egress_is_open_to_the_internet_and_says_who_approved_it() -> None:
+    egress = {"to": "any:443", "approver": "Chris Technical", "reason": "no mirror yet"}
+    (rule,) = (line for line in rules(made_up(estate={"egress": egress}), "relay", "output") if "dport 443 " in line)
+    assert rule.startswith("ip saddr 198.51.100.10 ip daddr != { 192.0.2.0/24, 198.51.100.0/24 } tcp dport 443 ")
+    assert rule.endswith('comment "no mirror yet (approved by Chris Technical)"')
 
 
 def test_only_the_firewall_forwards(organisation: Organisation) -> None:
