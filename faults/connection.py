@@ -7,6 +7,11 @@ from faults import FaultError, Patient, fault
 HUB_SIDE = "postfix/cjsm-listener"
 INNER_SIDE = "postfix/cjsm-inner-listener"
 
+# why further requirements must fail too
+CONFIGURED = "what was tried and what is configured are judged apart, and both are wrong"
+OPTIONAL_TLS = "settings for mandatory TLS no longer apply (postconf(5), smtpd_tls_security_level)"
+PERMITS_ALL = "nobody looks at the recipient any more"
+
 
 def service(host: Patient, log_name: str) -> str:
     """The name in master.cf of the service that logs under `log_name`."""
@@ -34,21 +39,27 @@ def configure(host: Patient, **settings: str) -> None:
     host.run(["postfix", "reload"])
 
 
-OPTIONAL_TLS = "settings for mandatory TLS no longer apply (postconf(5), smtpd_tls_security_level)"
-
-
 @fault(
     "connection.clear-text-to-relay",
     host="relay",
     violates="connection.never-clear-text",
-    entails={"connection.only-the-hub": OPTIONAL_TLS, "connection.modern-tls": OPTIONAL_TLS},
+    entails={
+        "connection.only-the-hub": OPTIONAL_TLS,
+        "connection.modern-tls": OPTIONAL_TLS,
+        "relay.only-the-hub": CONFIGURED,
+    },
 )
 def clear_text_to_relay(host: Patient) -> None:
     """TLS became optional at the hub's listener, so that a sender with trouble could get through."""
     override(host, HUB_SIDE, smtpd_tls_security_level="may", smtpd_client_restrictions="")
 
 
-@fault("connection.any-member-is-the-hub", host="relay", violates="connection.only-the-hub")
+@fault(
+    "connection.any-member-is-the-hub",
+    host="relay",
+    violates="connection.only-the-hub",
+    entails={"relay.only-the-hub": CONFIGURED},
+)
 def any_member_is_the_hub(host: Patient) -> None:
     """Every certificate of the operator is accepted as the hub's."""
     override(host, HUB_SIDE, smtpd_client_restrictions="permit_tls_all_clientcerts,reject")
@@ -58,7 +69,10 @@ def any_member_is_the_hub(host: Patient) -> None:
     "connection.no-certificate-needed",
     host="relay",
     violates="connection.only-the-hub",
-    entails={"connection.modern-tls": "without a demand for certificates Postfix offers anonymous ciphers too"},
+    entails={
+        "connection.modern-tls": "without a demand for certificates Postfix offers anonymous ciphers too",
+        "relay.only-the-hub": CONFIGURED,
+    },
 )
 def no_certificate_needed(host: Patient) -> None:
     """The listener relies on the hub's address alone."""
@@ -69,8 +83,11 @@ def no_certificate_needed(host: Patient) -> None:
     "connection.old-tls",
     host="relay",
     violates="connection.modern-tls",
-    # Postfix 3.10 speaks nothing below TLS 1.2 where it demands a certificate, whatever it is told
-    entails={"connection.only-the-hub": "TLS 1.0 needs a listener that demands no certificate"},
+    # seen on Debian 13: Postfix 3.10 speaks nothing below TLS 1.2 where it demands a certificate, whatever it is told
+    entails={
+        "connection.only-the-hub": "TLS 1.0 needs a listener that demands no certificate",
+        "relay.only-the-hub": CONFIGURED,
+    },
 )
 def old_tls(host: Patient) -> None:
     """For the time of a migration an old gateway may come in by TLS 1.0, known by its address."""
@@ -84,7 +101,17 @@ def old_tls(host: Patient) -> None:
     )
 
 
-@fault("connection.open-relay", host="relay", violates="connection.no-open-relay")
+@fault(
+    "connection.open-relay",
+    host="relay",
+    violates="connection.no-open-relay",
+    entails={
+        "connection.unknown-recipients": PERMITS_ALL,
+        "connection.addresses-as-agreed": PERMITS_ALL,
+        "relay.no-open-relay": CONFIGURED,
+        "relay.unknown-recipients": CONFIGURED,
+    },
+)
 def open_relay(host: Patient) -> None:
     """The hub may send to anybody through the relay."""
     override(
@@ -96,13 +123,23 @@ def open_relay(host: Patient) -> None:
     )
 
 
-@fault("connection.everybody-exists", host="relay", violates="connection.unknown-recipients")
+@fault(
+    "connection.everybody-exists",
+    host="relay",
+    violates="connection.unknown-recipients",
+    entails={"relay.unknown-recipients": CONFIGURED},
+)
 def everybody_exists(host: Patient) -> None:
     """Nobody asks the mail server any more: unknown recipients are accepted, and bounced later."""
     override(host, HUB_SIDE, smtpd_recipient_restrictions="permit")
 
 
-@fault("connection.smuggling", host="relay", violates="connection.no-smuggling")
+@fault(
+    "connection.smuggling",
+    host="relay",
+    violates="connection.no-smuggling",
+    entails={"relay.no-smuggling": CONFIGURED},
+)
 def smuggling(host: Patient) -> None:
     """The defaults of Debian 12: <LF>.<CR><LF> ends a message."""
     override(
@@ -114,19 +151,34 @@ def smuggling(host: Patient) -> None:
     )
 
 
-@fault("connection.outgoing-unscanned", host="relay", violates="connection.infected-mail")
+@fault(
+    "connection.outgoing-unscanned",
+    host="relay",
+    violates="connection.infected-mail",
+    entails={"antivirus.no-way-around": CONFIGURED},
+)
 def outgoing_unscanned(host: Patient) -> None:
     """The scanner looks only at what comes in."""
     override(host, INNER_SIDE, smtpd_milters="")
 
 
-@fault("connection.local-unscanned", host="relay", violates="connection.infected-mail")
+@fault(
+    "connection.local-unscanned",
+    host="relay",
+    violates="connection.infected-mail",
+    entails={"antivirus.no-way-around": CONFIGURED},
+)
 def local_unscanned(host: Patient) -> None:
     """What is handed in on the relay itself is not scanned."""
     configure(host, non_smtpd_milters="")
 
 
-@fault("connection.small-messages-only", host="relay", violates="connection.message-size")
+@fault(
+    "connection.small-messages-only",
+    host="relay",
+    violates="connection.message-size",
+    entails={"relay.mail-moves": CONFIGURED},
+)
 def small_messages_only(host: Patient) -> None:
     """Somebody lowered the limit on one host of the way."""
     configure(host, message_size_limit="5000000")
@@ -136,20 +188,34 @@ def small_messages_only(host: Patient) -> None:
     "connection.inner-clear-text",
     host="mail",
     violates="connection.never-clear-text",
-    entails={"connection.inner-hop": OPTIONAL_TLS, "connection.modern-tls": OPTIONAL_TLS},
+    entails={
+        "connection.inner-hop": OPTIONAL_TLS,
+        "connection.modern-tls": OPTIONAL_TLS,
+        "relay.inner-hop": CONFIGURED,
+    },
 )
 def inner_clear_text(host: Patient) -> None:
     """The inner hop is believed to be safe without TLS."""
     override(host, INNER_SIDE, smtpd_tls_security_level="may")
 
 
-@fault("connection.public-open-relay", host="mail", violates="connection.no-open-relay")
+@fault(
+    "connection.public-open-relay",
+    host="mail",
+    violates="connection.no-open-relay",
+    entails={"relay.no-open-relay": CONFIGURED},
+)
 def public_open_relay(host: Patient) -> None:
     """The whole internet became "my network", so that a supplier could send."""
     configure(host, mynetworks="0.0.0.0/0 127.0.0.0/8")
 
 
-@fault("connection.forged-senders", host="mail", violates="connection.no-forged-senders")
+@fault(
+    "connection.forged-senders",
+    host="mail",
+    violates="connection.no-forged-senders",
+    entails={"relay.no-forged-senders": CONFIGURED},
+)
 def forged_senders(host: Patient) -> None:
     """The rule for senders below cjsm.net was lost in a clean-up."""
     configure(host, smtpd_sender_restrictions="")
@@ -158,4 +224,4 @@ def forged_senders(host: Patient) -> None:
 @fault("connection.public-port-silent", host="mail", violates="connection.public-side")
 def public_port_silent(host: Patient) -> None:
     """Ordinary mail is refused since the connection was made."""
-    configure(host, smtpd_sender_restrictions="reject")
+    configure(host, smtpd_client_restrictions="reject")
