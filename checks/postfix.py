@@ -52,7 +52,7 @@ def inet_services(seen: Seen) -> list[str]:
     return [name for name, found in services.items() if name.endswith("/inet") and found["command"] == "smtpd"]
 
 
-def listener(seen: Seen, verdict: Verdict, name: str, *, authority: str, chain: str) -> None:
+def listener(seen: Seen, verdict: Verdict, name: str, *, authority: str) -> None:
     """TLS is mandatory, a client certificate is demanded, and of one authority only (none: keys are pinned)."""
     service(seen, verdict, name, "smtpd")
     wanted = {
@@ -60,7 +60,6 @@ def listener(seen: Seen, verdict: Verdict, name: str, *, authority: str, chain: 
         "smtpd_tls_req_ccert" if authority else "smtpd_tls_ask_ccert": "yes",
         "smtpd_tls_CAfile": authority,
         "smtpd_tls_CApath": "",
-        "smtpd_tls_chain_files": chain,
         "smtpd_tls_mandatory_protocols": TLS_1_2,
         "smtpd_sasl_auth_enable": "no",
         "tls_append_default_CA": "no",

@@ -138,7 +138,7 @@ def test_no_other_way_out(seen: Seen, verdict: Verdict) -> None:
 )
 def test_hub_listener_mutual_tls(seen: Seen, verdict: Verdict) -> None:
     name = hub_listener(seen.organisation, seen.host)
-    listener(seen, verdict, name, authority=HUB_AUTHORITY, chain=HUB_CHAIN)
+    listener(seen, verdict, name, authority=HUB_AUTHORITY)
 
 
 @check(

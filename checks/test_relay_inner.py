@@ -12,7 +12,6 @@ from cjsm_connect.results.judge import Verdict
 APPLY = "cjsm apply --only relay"
 MAIL_HOSTS = "relay,mail"
 INNER_AUTHORITY = "/etc/cjsm/tls/inner-ca.pem"
-INNER_CHAIN = "/etc/cjsm/tls/inner.chain.pem"
 
 
 @check(
@@ -26,7 +25,7 @@ def test_inner_listener(seen: Seen, verdict: Verdict) -> None:
     pinned = seen.organisation.inner.mode == "pinned"
     authority = "" if pinned else INNER_AUTHORITY
     for name in inner_listeners(seen.organisation, seen.host):
-        listener(seen, verdict, name, authority=authority, chain=INNER_CHAIN)
+        listener(seen, verdict, name, authority=authority)
         asked = " ".join(restrictions(seen, name, "smtpd_client_restrictions"))
         known = "check_ccert_access" in asked and asked.endswith("reject") if pinned else "check_client_access" in asked
         verdict(known, expected=f"{name}: only the other end", observed=asked or "no restriction")

@@ -6,6 +6,7 @@ from faults import Patient, fault
 from faults.connection import HUB_SIDE, INNER_SIDE, configure, override, service
 from faults.domains import HUB, edit
 
+MAIN = "/etc/postfix/main.cf"
 MASTER = "/etc/postfix/master.cf"
 HUB_POLICY = "[hub.cjsm.example]:4545 secure match=hub.cjsm.example protocols=>=TLSv1.2 ciphers=high"
 
@@ -79,8 +80,9 @@ def strangers_key(host: Patient) -> None:
 @fault("relay.any-address", host="relay", violates="relay.only-the-hub")
 def any_address(host: Patient) -> None:
     """The hub's key is good from everywhere."""
-    key = "check_ccert_access lmdb:/etc/cjsm/maps/hub_certificates,reject"
-    override(host, HUB_SIDE, smtpd_client_restrictions=key)
+    host.replace(MASTER, "check_client_access cidr:/etc/cjsm/maps/hub_sources, ", "")
+    host.run(["postfix", "reload"])
+    assert "hub_sources" not in host.run(["postconf", "-P"]).stdout
 
 
 @fault("relay.old-tls", host="relay", violates="relay.only-the-hub")
@@ -121,14 +123,16 @@ def anybody_sends_as_us(host: Patient) -> None:
 @fault("relay.misspelled", host="relay", violates="relay.configuration")
 def misspelled(host: Patient) -> None:
     """A setting with a typing error, which Postfix passes over in silence."""
-    configure(host, smtp_tls_securty_level="secure")
+    host.write(MAIN, host.read(MAIN) + "smtp_tls_securty_level = secure\n")
+    host.run(["postfix", "reload"])
+    assert "smtp_tls_securty_level" in host.run(["postconf", "-n"]).stderr
 
 
 @fault("relay.not-loaded", host="relay", violates="relay.configuration")
 def not_loaded(host: Patient) -> None:
     """main.cf was edited and Postfix was not told."""
-    host.write("/etc/postfix/main.cf", host.read("/etc/postfix/main.cf") + "# edited, never loaded\n")
-    assert "never loaded" in host.read("/etc/postfix/main.cf")
+    host.write(MAIN, host.read(MAIN) + "# edited, never loaded\n")
+    assert "never loaded" in host.read(MAIN)
 
 
 @fault("relay.port-25", host="relay", violates="relay.configuration")

@@ -61,7 +61,15 @@ def folder_open(host: Patient) -> None:
     assert host.run(["stat", "-c", "%a", FOLDER]).stdout.strip() == "755"
 
 
-@fault("tls.renewed-elsewhere", host="relay", violates="tls.presented")
+@fault(
+    "tls.renewed-elsewhere",
+    host="relay",
+    violates="tls.presented",
+    entails={
+        "connection.relay-identity": "the relay presents what the operator did not issue",
+        "connection.mail-both-ways": "the hub refuses to deliver to it",
+    },
+)
 def renewed_elsewhere(host: Patient) -> None:
     """The listener goes on presenting a file of its own, whatever is installed."""
     other = f"{FOLDER}/before.chain.pem"
