@@ -40,6 +40,8 @@ def made_by_hand(host: Patient) -> None:
     entails={
         "connection.inner-hop": "the mail server does not prove its name",
         "connection.mail-both-ways": "mail waits on both sides",
+        "connection.hub-can-deliver": "the relay cannot ask the mail server which recipients exist",
+        "connection.every-domain": "the relay cannot ask the mail server which recipients exist",
     },
 )
 def wrong_name(host: Patient) -> None:
