@@ -11,6 +11,7 @@ NO_HUB = {
     "connection.relay-identity": "the relay presents what the operator did not issue",
     "connection.mail-both-ways": "the hub refuses the relay",
     "connection.hub-can-deliver": "the hub refuses to deliver to it",
+    "connection.every-domain": "the hub refuses to deliver to it",
 }
 
 
@@ -67,10 +68,7 @@ def folder_open(host: Patient) -> None:
     "tls.renewed-elsewhere",
     host="relay",
     violates="tls.presented",
-    entails={
-        "connection.relay-identity": "the relay presents what the operator did not issue",
-        "connection.mail-both-ways": "the hub refuses to deliver to it",
-    },
+    entails={name: why for name, why in NO_HUB.items() if name != "connection.hub-accepts-certificate"},
 )
 def renewed_elsewhere(host: Patient) -> None:
     """The listener goes on presenting a file of its own, whatever is installed."""
