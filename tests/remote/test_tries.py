@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
 from cjsm_connect import remote
+from cjsm_connect.probes import programs
 from cjsm_connect.remote import handshake, messages, smtp, smuggling, tries
 from tests.remote.servers import Authority, scripted, serving, starttls
 
@@ -424,15 +425,13 @@ def test_one_broken_and_one_endless_try_do_not_touch_the_others() -> None:
 
 
 def test_the_program_runs_alone_and_ends_in_time_with_a_try_that_hangs() -> None:
-    modules = ["common", "firewall", "messages", "handshake", "smtp", "smuggling", "delivery", "tries"]
-
     def silent(connection: socket.socket) -> None:
         connection.recv(1)
         time.sleep(20)
 
     with serving(silent) as port:
         each = {"id": "x", "kind": "smtp", "arguments": {"address": "127.0.0.1", "port": port}}
-        program = remote.program(modules, "tries:main", {"tries": [each], "seconds": 0.3})
+        program = remote.program(programs.modules("tries"), "tries:main", {"tries": [each], "seconds": 0.3})
         done = subprocess.run(
             [sys.executable, "-I", "-"], input=program, capture_output=True, text=True, timeout=10, check=False
         )
