@@ -6,6 +6,7 @@ What mail meets in practice is tried from the hub, the mail server and the relay
 from __future__ import annotations
 
 from checks.framework import check
+from cjsm_connect.organisation.sizes import scanner_memory_bytes
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
@@ -13,8 +14,6 @@ APPLY = "cjsm apply --only antivirus"
 SCANNER = ("clamav-daemon.service", "clamav-milter.service")
 UPDATES = ("clamav-freshclam.service",)
 GIB = 1 << 30
-# clamd's own manual: the public databases take over 1 GB, and twice that while new ones are loaded beside the old
-MEMORY_PUBLIC, MEMORY_OWN = 3 * GIB, GIB // 2
 EXEMPTIONS = ("LocalNet", "AllowList", "Whitelist", "SkipAuthenticated")
 PROGRAMS = {"clamd": "clamd.conf", "clamav-milter": "clamav-milter.conf"}
 HOUR = 3600
@@ -274,7 +273,7 @@ def test_findings_logged(seen: Seen, verdict: Verdict) -> None:
     remedy="give the relay more memory, or a smaller signature set",
 )
 def test_memory(seen: Seen, verdict: Verdict) -> None:
-    needed = MEMORY_OWN if seen.organisation.estate.mirrors.signature_files else MEMORY_PUBLIC
+    needed = scanner_memory_bytes(seen.organisation)
     total = seen.fact("system", "memory", "total")
     # firmware and kernel keep a little of what a machine was given
     enough = total >= 0.9 * needed

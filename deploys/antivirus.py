@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from cjsm_connect.desired import Desired, Directory, File, Health, Package, Service
+from cjsm_connect.desired import Desired, Directory, File, Health, Memory, Package, Service
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
-from cjsm_connect.organisation.sizes import MIB, scan_limits
+from cjsm_connect.organisation.sizes import MIB, scan_limits, scanner_memory_bytes
 
 CLAMD = "/etc/clamav/clamd.conf"
 MILTER = "/etc/clamav/clamav-milter.conf"
@@ -41,6 +41,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
             Service("clamav-daemon.service", watches=(CLAMD, DAEMON_UNIT), order=36),
             Service("clamav-milter.service", watches=(MILTER, MILTER_UNIT), order=40),
         ),
+        memory=(Memory(scanner_memory_bytes(organisation), "virus signatures, also while new ones are loaded"),),
         health=(
             Health("the virus scanner answers", "clamd_answers", (("socket", CLAMD_SOCKET),)),
             Health("the milter runs", "unit_active", (("unit", "clamav-milter.service"),)),

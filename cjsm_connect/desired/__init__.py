@@ -201,6 +201,18 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory that a host must have in all, bytes. No apply can give it: a plan says when it is too little."""
+
+    amount: int
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """Everything one host must have."""
 
@@ -215,6 +227,7 @@ class Desired:
     firewalls: tuple[Firewall, ...] = ()
     services: tuple[Service, ...] = ()
     health: tuple[Health, ...] = ()
+    memory: tuple[Memory, ...] = ()
     waiting: tuple[str, ...] = ()  # sentences: what is left closed until somebody answers
 
 

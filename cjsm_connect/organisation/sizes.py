@@ -70,6 +70,13 @@ def scan_limits(mail: Mail) -> ScanLimits:
     return ScanLimits(one_file, one_file, min(_whole_mebibytes(10 * mail.message_size_limit), CLAMD_CEILING))
 
 
+def scanner_memory_bytes(organisation: Organisation) -> int:
+    """Memory that the scanner's host needs: the public databases take over 1 GB, and twice that while new ones are
+    loaded beside the old (ClamAV manual, system requirements: 3 GiB and more); a few own signatures take next to none.
+    """
+    return MIB << 9 if organisation.estate.mirrors.signature_files else 3 * MIB << 10
+
+
 def _whole_mebibytes(size: int) -> int:
     """Rounded up, so that configuration files show round numbers."""
     return -(-size // MIB) * MIB

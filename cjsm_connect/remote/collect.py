@@ -37,6 +37,7 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
         "firewalls": {wall["table"]: firewall.state(wall) for wall in arguments["firewalls"]},
         "lab": common.read("/etc/cjsm-lab").strip(),
         "free": free_bytes("/var"),
+        "memory": memory_bytes(),
         "generation": generation(),
     }
 
@@ -221,6 +222,12 @@ def free_bytes(path: str) -> int:
     """Bytes that root may still write below a path."""
     status = os.statvfs(path)
     return status.f_bavail * status.f_frsize
+
+
+def memory_bytes() -> int:
+    """The host's memory in bytes; proc(5), meminfo."""
+    found = [line.split() for line in common.read("/proc/meminfo").splitlines() if line.startswith("MemTotal:")]
+    return int(found[0][1]) * 1024 if found else 0
 
 
 def generation() -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cjsm_connect.desired.change import Change, difference
+from cjsm_connect.desired.lacking import lacking
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
@@ -61,6 +62,7 @@ def described(item: Subject, new_files: bool = True) -> str:
     elif not item.change:
         lines.append("  nothing to do")
     lines += [f"  {line}" for line in steps(item.change)]
+    lines += [click.style(f"  lacking: {text}", fg="red") for text in lacking(item.desired, item.snapshot)]
     lines += [click.style(f"  waiting: {text}", fg="yellow") for text in item.desired.waiting]
     lines += [_indented(difference(change)) for change in item.change.files if new_files or change.exists]
     return "\n".join(line for line in lines if line)
@@ -92,6 +94,7 @@ def as_data(item: Subject) -> dict[str, Any]:
         "changes": bool(item.change),
         "steps": list(steps(item.change)),
         "files": files,
+        "lacking": list(lacking(item.desired, item.snapshot)),
         "waiting": list(item.desired.waiting),
     }
 

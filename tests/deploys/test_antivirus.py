@@ -88,6 +88,12 @@ def test_without_a_mirror_the_public_databases_are_fetched_through_the_proxy() -
     assert '"main.c[lv]d" "daily.c[lv]d"' in content(state, WAIT)
 
 
+def test_the_public_databases_need_more_memory_than_a_few_own_signatures() -> None:
+    own, public = wanted(), wanted(estate={"mirrors": {"signature_files": []}})
+    assert public.memory[0].amount == 3 << 30
+    assert own.memory[0].amount < public.memory[0].amount
+
+
 def test_the_scanner_is_never_skipped_in_silence() -> None:
     for path in (DAEMON_UNIT, SOCKET_UNIT):
         assert "\nConditionPathExistsGlob=\n" in content(wanted(), path)
