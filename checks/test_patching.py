@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
+from checks.apt import allows, values
 from checks.framework import check
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
@@ -15,16 +15,8 @@ EVERY_HOST = "relay,mail,firewall"
 APPLY = "cjsm apply --only patching"
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 PERIODIC = ("Update-Package-Lists", "Unattended-Upgrade")
-# short and long names of what a pattern may ask for; unattended-upgrade(8)
-KEYS = {"o": "origin", "l": "label", "n": "codename", "a": "suite", "archive": "suite"}
 DAY, HOUR = 86400, 3600
 NEWER_KERNEL = (2, 3)  # needrestart(1): a newer build of the running version, a newer version
-
-
-def _values(seen: Seen, name: str) -> list[str]:
-    """APT's effective values of a setting; its names know no upper and lower case."""
-    configuration: Mapping[str, list[str]] = seen.fact("patching", "configuration")
-    return [value for key, values in configuration.items() if key.lower() == name.lower() for value in values]
 
 
 def _clock(seen: Seen) -> float:
@@ -41,8 +33,8 @@ def _clock(seen: Seen) -> float:
 def test_automatic(seen: Seen, verdict: Verdict) -> None:
     installed = "unattended-upgrades" in seen.fact("system", "packages")
     verdict(installed, expected="unattended-upgrades installed", observed="not installed")
-    found = {name: (_values(seen, f"APT::Periodic::{name}") or ["0"])[-1] for name in ("Enable", *PERIODIC)}
-    found["Enable"] = (_values(seen, "APT::Periodic::Enable") or ["1"])[-1]
+    found = {name: (values(seen, f"APT::Periodic::{name}") or ["0"])[-1] for name in ("Enable", *PERIODIC)}
+    found["Enable"] = (values(seen, "APT::Periodic::Enable") or ["1"])[-1]
     observed = ", ".join(f"{name} {value}" for name, value in found.items())
     verdict(set(found.values()) == {"1"}, expected="APT::Periodic: every value 1", observed=observed)
 
@@ -56,19 +48,13 @@ def test_automatic(seen: Seen, verdict: Verdict) -> None:
 )
 def test_origins(seen: Seen, verdict: Verdict) -> None:
     release = seen.host.release
-    patterns = _values(seen, "Unattended-Upgrade::Origins-Pattern")
+    patterns = values(seen, "Unattended-Upgrade::Origins-Pattern")
     security = {"origin": "Debian", "label": "Debian-Security", "codename": f"{release}-security"}
     point = {"origin": "Debian", "label": "Debian", "codename": release}
     for what, archive in (("security fixes", security), ("point releases", point)):
-        allowed = any(_matches(pattern, archive, release) for pattern in patterns)
+        allowed = any(allows(pattern, archive, release) for pattern in patterns)
         observed = f"{what}: {'allowed' if allowed else 'not allowed'} by {len(patterns)} patterns"
         verdict(allowed, expected=f"{what} among Origins-Pattern", observed=observed)
-
-
-def _matches(pattern: str, archive: Mapping[str, str], release: str) -> bool:
-    """Does a pattern such as origin=Debian,codename=${distro_codename},label=Debian allow this archive?"""
-    asked = [part.partition("=") for part in pattern.replace("${distro_codename}", release).split(",")]
-    return all(fnmatchcase(archive.get(KEYS.get(key.strip(), key.strip()), ""), value) for key, _, value in asked)
 
 
 @check(
@@ -79,7 +65,7 @@ def _matches(pattern: str, archive: Mapping[str, str], release: str) -> bool:
     remedy=f"remove Unattended-Upgrade::Package-Blacklist from /etc/apt/apt.conf.d; then {APPLY}",
 )
 def test_nothing_excluded(seen: Seen, verdict: Verdict) -> None:
-    excluded = _values(seen, "Unattended-Upgrade::Package-Blacklist")
+    excluded = values(seen, "Unattended-Upgrade::Package-Blacklist")
     verdict(not excluded, expected="an empty Package-Blacklist", observed=", ".join(excluded) or "empty")
 
 
@@ -123,7 +109,7 @@ def _day(seconds: float) -> date:
     remedy=APPLY,
 )
 def test_conffiles_answered(seen: Seen, verdict: Verdict) -> None:
-    options = _values(seen, "DPkg::Options")
+    options = values(seen, "DPkg::Options")
     answered = bool({"--force-confold", "--force-confnew"} & set(options))
     observed = ", ".join(options) or "no option: a changed package waits for an answer"
     verdict(answered, expected="DPkg::Options with --force-confold", observed=observed)
@@ -154,7 +140,7 @@ def test_signed_archives(seen: Seen, verdict: Verdict) -> None:
     rows = seen.fact("patching", "sources")
     unproved = [f"{row['site']} is not trusted" for row in rows if row["trusted"] != "yes"]
     unproved += seen.fact("patching", "believed")
-    unproved += [name for name in ("APT::Get::AllowUnauthenticated",) if _values(seen, name) == ["true"]]
+    unproved += [name for name in ("APT::Get::AllowUnauthenticated",) if values(seen, name) == ["true"]]
     observed = "; ".join(unproved) or f"{len(rows)} archives, each proved"
     verdict(not unproved, expected="signed archives only", observed=observed)
 
@@ -283,8 +269,8 @@ def test_reboot_not_overdue(seen: Seen, verdict: Verdict) -> None:
     remedy=APPLY,
 )
 def test_reboot_window(seen: Seen, verdict: Verdict) -> None:
-    on = (_values(seen, "Unattended-Upgrade::Automatic-Reboot") or ["false"])[-1]
-    time = (_values(seen, "Unattended-Upgrade::Automatic-Reboot-Time") or ["now"])[-1]
+    on = (values(seen, "Unattended-Upgrade::Automatic-Reboot") or ["false"])[-1]
+    time = (values(seen, "Unattended-Upgrade::Automatic-Reboot-Time") or ["now"])[-1]
     right = on == "true" and time == seen.host.reboot_time
     verdict(right, expected=f"true, at {seen.host.reboot_time}", observed=f"{on}, at {time}")
 
