@@ -49,8 +49,8 @@ def test_a_declared_collector_is_reached_by_tls_under_its_name_only() -> None:
     where = organisation(syslog=COLLECTOR)
     wanted = desired(where, where.host("relay"))
     text = content(wanted, RSYSLOG)
-    assert 'StreamDriverMode="1" StreamDriver.AuthMode="x509/name"' in text
-    assert 'StreamDriver.PermittedPeers="syslog.council.example"' in text
+    assert 'StreamDriverMode="1" StreamDriverAuthMode="x509/name"' in text
+    assert 'StreamDriverPermittedPeers="syslog.council.example"' in text
     assert content(wanted, COLLECTOR_CA) == authority()
     assert "rsyslog-openssl" in {package.name for package in wanted.packages}
 
