@@ -69,8 +69,8 @@ class Change:
 
     @property
     def writes(self) -> bool:
-        """Does anything below /etc change, so that install has something to do?"""
-        return bool(self.directories or self.files or self.absent or self.maps or self.keys)
+        """Does anything but packages and services change, so that install has something to do?"""
+        return bool(self.directories or self.files or self.absent or self.maps or self.keys or self.firewalls)
 
 
 def change(desired: Desired, snapshot: Snapshot) -> Change:

@@ -33,8 +33,9 @@ def converge(job: Job) -> None:
     """Queue the four operations for the current host, in their order."""
     packages(job, name="Install packages")
     tree(job, name="Install files, maps and keys")
-    activate(job, name="Activate services and try them")
+    # confirmed before the services start, which may take longer than the timer of the rules
     confirm(job, name="Confirm the firewall over a fresh connection")
+    activate(job, name="Activate services and try them")
 
 
 Commands = Generator[StringCommand | FunctionCommand, None, None]
@@ -69,18 +70,17 @@ def activate(job: Job) -> Commands:
     installed = bool(memory().get("installed"))
     if not installed:
         wanted = yield from differs(job)
-        if not (wanted.services or wanted.firewalls):
+        if not wanted.services:
             host.noop("all services are as wanted")
             return
     yield command(programs.activate(job.desired, installed))
     forget()
-    memory()["activated"] = True
 
 
 @operation()
 def confirm(job: Job) -> Commands:
     """Keep new firewall rules, once every host they could cut off has answered over a connection of its own."""
-    if pyinfra.state.is_executing and not memory().get("activated"):
+    if pyinfra.state.is_executing and not memory().get("installed"):
         host.noop("no firewall rules wait for confirmation")
         return
     if job.desired.firewalls:
@@ -99,6 +99,7 @@ def confirmed_freshly(state: Any, host: Any, job: Job) -> bool:
             ssh.connected(job.organisation, other).close()
         ssh.run(job.organisation, own, lambda: programs.confirm(job.desired))
     except ssh.HostError as error:
+        memory()["put_back"] = True
         within = f"the old rules come back within {programs.CONFIRM_SECONDS} s"
         return failed(state, host, f"the firewall was not confirmed, {within}: {error}")
     return True

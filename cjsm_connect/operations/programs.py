@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from cjsm_connect.desired import Desired, Health, Service
+from cjsm_connect.desired import Desired, Firewall, Health, Service
 from cjsm_connect.desired.change import Change
 from cjsm_connect.desired.snapshot import COLLECT, COLLECTOR, map_set, questions, watched
 from cjsm_connect.operations.ssh import Program
@@ -30,7 +30,7 @@ def packages(change: Change) -> Program:
 
 
 def install(change: Change, about: dict[str, Any]) -> Program:
-    """One tree: directories, files, maps, keys and certificates, removals."""
+    """One tree: directories, files, maps, keys and certificates, removals; new firewall rules under their timer."""
     arguments = {
         "directories": [asdict(item) for item in change.directories],
         "files": [_file(item.file) for item in change.files],
@@ -38,17 +38,17 @@ def install(change: Change, about: dict[str, Any]) -> Program:
         "maps": [asdict(item) for item in change.maps],
         "map_set": map_set(change.maps),
         "keys": [asdict(item.key) for item in change.keys],
+        "firewalls": firewalls(change.firewalls),
         "about": about,
     }
     return Program(INSTALLER, "install:install", arguments, seconds=300)
 
 
 def activate(desired: Desired, installed: bool) -> Program:
-    """Services as wanted, new firewall rules live under the dead man's timer, tries on the host."""
+    """Services as wanted, then tries on the host; `installed`: go back to the generation before if one fails."""
     arguments = {
         "services": [_service(item, desired) for item in desired.services],
         "health": [_health(item) for item in desired.health],
-        "firewalls": firewalls(desired),
         "installed": installed,
     }
     return Program(ACTIVATOR, "activate:activate", arguments, seconds=600)
@@ -56,12 +56,14 @@ def activate(desired: Desired, installed: bool) -> Program:
 
 def confirm(desired: Desired) -> Program:
     """Keep the firewall rules that are live; to be run over a connection opened after they were loaded."""
-    return Program(("common", "firewall"), "firewall:confirm_all", {"firewalls": firewalls(desired)}, seconds=60)
+    return Program(
+        ("common", "firewall"), "firewall:confirm_all", {"firewalls": firewalls(desired.firewalls)}, seconds=60
+    )
 
 
-def firewalls(desired: Desired) -> list[dict[str, Any]]:
+def firewalls(walls: tuple[Firewall, ...]) -> list[dict[str, Any]]:
     """Every ruleset with the time it is given to be confirmed."""
-    return [asdict(wall) | {"seconds": CONFIRM_SECONDS} for wall in desired.firewalls]
+    return [asdict(wall) | {"seconds": CONFIRM_SECONDS} for wall in walls]
 
 
 def _file(file: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A process of its own for pyinfra's API: gevent must patch Python before anything else is imported.
 
 `python -m cjsm_connect.operations.run` reads one job as JSON on standard input and prints JSON lines: first progress
-(`{"host", "step", "state", "seconds"}`), last the outcome (`{"outcome": {HOST: {"steps", "failed", "said"}}}`).
+(`{"host", "step", "state", "seconds"}`), last the outcome (`{"outcome": {HOST: {"steps", "failed", "put_back"}}}`).
 """
 
 from gevent import monkey
@@ -135,7 +135,8 @@ def outcome_of(state: State, name: str, problem: str) -> dict[str, Any]:
             failed = failed or f"{step}: {' '.join(filter(None, (hinted(why), why)))}"
     if host in state.failed_hosts or host not in state.activated_hosts:
         failed = failed or problem or "the connection failed"
-    return {"steps": steps, "failed": failed}
+    restored = any(isinstance(step, dict) and step.get("restored") for step in steps.values())
+    return {"steps": steps, "failed": failed, "put_back": restored or bool(noted.get("put_back"))}
 
 
 def answered(text: str) -> Any:

@@ -5,6 +5,7 @@ The transport of everything that only reads, so that neither pyinfra nor gevent 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -20,6 +21,9 @@ from cjsm_connect.organisation.inventory import WITHOUT_SHA1
 from cjsm_connect.results import CjsmError
 
 CONNECT_SECONDS = 10
+
+# paramiko logs a traceback of its own for an unreachable host; we say it in a sentence
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 class HostError(CjsmError):

@@ -7,11 +7,11 @@ import os
 import time
 from typing import Any
 
-from cjsm_connect.remote import collect, common, firewall, generation, health
+from cjsm_connect.remote import collect, common, generation, health
 
 
 def activate(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments: services, health, firewalls, installed (did install just make a generation?).
+    """Arguments: services, health, installed (did install just make a generation?).
 
     Returns what was done, or `{"failed": ..., "restored": [...]}` when a service or a try failed and the host went
     back to the generation before.
@@ -19,11 +19,6 @@ def activate(arguments: dict[str, Any]) -> dict[str, Any]:
     done: list[str] = []
     before = collect.units({service["unit"]: [] for service in arguments["services"]})
     try:
-        for wall in arguments["firewalls"]:
-            if firewall.settled(wall):
-                continue
-            firewall.load(wall)
-            done.append(f"loaded {wall['table']}, to be confirmed")
         settle_all(arguments["services"], done)
         health.all_well(arguments["health"])
     except common.Failed as error:
@@ -115,8 +110,6 @@ def go_back(arguments: dict[str, Any], before: dict[str, Any], done: list[str], 
     """Restore the generation before and the services as they were; what cannot be restored is said too."""
     restored: list[str] = []
     problems: list[str] = []
-    for wall in arguments["firewalls"]:
-        firewall.undo(wall)
     if arguments["installed"]:
         restored = generation.restore(generation.newest())
         common.attempt(["systemctl", "daemon-reload"], seconds=60)

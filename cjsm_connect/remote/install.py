@@ -1,5 +1,7 @@
 """Install a tree of files, maps and keys: stage, validate, rename. Nothing is ever missing, partial or too readable.
 
+New firewall rules are loaded last, under the timer that takes them back; services come only after they were confirmed.
+
 Staging is `.cjsm-stage` (0700, root) at the top of the file system that the target lives on, because a rename does
 not cross file systems. main.cf is renamed last, so that it never names a map or a key that is not there yet.
 """
@@ -13,13 +15,13 @@ import shutil
 import tempfile
 from typing import Any
 
-from cjsm_connect.remote import collect, common, generation, keys, validate
+from cjsm_connect.remote import collect, common, firewall, generation, keys, validate
 
 LAST = "/etc/postfix/main.cf"
 
 
 def install(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Do one host's part of a change. Arguments: directories, files, absent, maps, map_set, keys, about.
+    """Do one host's part of a change. Arguments: directories, files, absent, maps, map_set, keys, firewalls, about.
 
     Raises:
         Failed: something was not valid; nothing was renamed then.
@@ -39,7 +41,26 @@ def install(arguments: dict[str, Any]) -> dict[str, Any]:
     finally:
         for folder_of_stage in stages.values():
             shutil.rmtree(folder_of_stage, ignore_errors=True)
-    return {"generation": folder, "files": [file["path"] for file, _ in staged], "keys": made}
+    loaded = load_firewalls(arguments["firewalls"], folder)
+    return {"generation": folder, "files": [file["path"] for file, _ in staged], "keys": made, "loaded": loaded}
+
+
+def load_firewalls(walls: list[dict[str, Any]], folder: str) -> list[str]:
+    """Load what is not live and confirmed yet; returns the tables that wait to be confirmed.
+
+    Raises:
+        Failed: nft refused the rules; the files are put back then.
+    """
+    loaded = []
+    for wall in walls:
+        if not firewall.settled(wall):
+            try:
+                firewall.load(wall)
+            except common.Failed:
+                generation.restore(folder)
+                raise
+            loaded.append(wall["table"])
+    return loaded
 
 
 def make_directory(directory: dict[str, Any]) -> None:

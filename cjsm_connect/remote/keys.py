@@ -42,10 +42,8 @@ def request(key: dict[str, Any]) -> None:
     subject = "/O=" + escaped(key["organisation"]) + "/CN=" + escaped(key["common_name"])
     names = "subjectAltName=" + ",".join("DNS:" + name for name in key["names"])
     uses = "extendedKeyUsage=serverAuth,clientAuth"
-    common.run(
-        ["openssl", "req", "-new", "-utf8", "-key", key["path"], "-out", fresh, "-subj", subject]
-        + ["-addext", names, "-addext", uses]
-    )
+    wanted = ["-subj", subject, "-addext", names, "-addext", uses]
+    common.run(["openssl", "req", "-new", "-utf8", "-key", key["path"], "-out", fresh, *wanted])
     os.chmod(fresh, 0o644)
     os.rename(fresh, key["request_path"])
 

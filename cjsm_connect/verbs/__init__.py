@@ -37,7 +37,7 @@ class Verbs(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        if name in ON_HOSTS and context.obj:
+        if name in ON_HOSTS and context.obj and not {"-h", "--help"}.intersection(sys.argv):
             from cjsm_connect.verbs._organisation import enter_lab
 
             enter_lab(sys.argv, context.obj.root)  # before anything heavy is imported, or it would be imported twice

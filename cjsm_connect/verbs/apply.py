@@ -147,8 +147,7 @@ def report(
 
 def exit_code(outcome: dict[str, Any], failed: dict[str, str], left: dict[str, list[str]]) -> int:
     """1 when a host changed and put itself back, 2 when something else is not as wanted, 0 otherwise."""
-    answers = [step for told in outcome.values() for step in told["steps"].values() if isinstance(step, dict)]
-    if any(answer.get("failed") and answer.get("restored") for answer in answers):
+    if any(told["put_back"] for told in outcome.values()):
         return 1
     return 2 if failed or left else 0
 

@@ -26,7 +26,7 @@ def file(path, text, mode=0o644, secret=False):
 
 
 def wanted(*files, absent=()):
-    none = {"directories": [], "maps": [], "map_set": "", "keys": [], "about": {"who": "test"}}
+    none = {"directories": [], "maps": [], "map_set": "", "keys": [], "firewalls": [], "about": {"who": "test"}}
     return none | {"files": list(files), "absent": [str(path) for path in absent]}
 
 
