@@ -8,6 +8,7 @@ from faults.domains import HUB, edit
 
 MAIN = "/etc/postfix/main.cf"
 MASTER = "/etc/postfix/master.cf"
+SELF_TEST = "smtpd_relay_restrictions = check_recipient_access lmdb:/etc/cjsm/maps/self_test"
 HUB_POLICY = "[hub.cjsm.example]:4545 secure match=hub.cjsm.example protocols=>=TLSv1.2 ciphers=high"
 
 
@@ -56,17 +57,25 @@ def ways_out(host: Patient) -> None:
     assert host.run(["postconf", "-M", "smtp/unix"]).stdout.strip()
 
 
+def permit(host: Patient, restriction: str) -> None:
+    """Put a permission before the refusal of the listener for the hub."""
+    refusal = f"{SELF_TEST}, reject_unauth_destination"
+    host.replace(MASTER, refusal, f"{SELF_TEST}, {restriction}, reject_unauth_destination")
+    host.run(["postfix", "reload"])
+    assert restriction in host.run(["postconf", "-P"]).stdout
+
+
 @fault("relay.trusts-the-dmz", host="relay", violates="relay.no-open-relay")
 def trusts_the_dmz(host: Patient) -> None:
     """Every host of the DMZ may send through the listener for the hub."""
-    override(host, HUB_SIDE, smtpd_relay_restrictions="permit_mynetworks,reject_unauth_destination")
+    permit(host, "permit_mynetworks")
     configure(host, mynetworks="198.51.100.0/24")
 
 
 @fault("relay.hub-may-relay", host="relay", violates="relay.no-open-relay")
 def hub_may_relay(host: Patient) -> None:
     """Whoever has a known certificate may send anywhere, as a manual's example has it."""
-    override(host, HUB_SIDE, smtpd_relay_restrictions="permit_tls_clientcerts,reject_unauth_destination")
+    permit(host, "permit_tls_clientcerts")
 
 
 @fault("relay.strangers-key", host="relay", violates="relay.only-the-hub")
@@ -191,12 +200,7 @@ def forged_senders(host: Patient) -> None:
     configure(host, smtpd_sender_restrictions="")
 
 
-@fault(
-    "relay.public-side-in-clear",
-    host="mail",
-    violates="relay.public-side",
-    entails={"connection.public-side": "no sender is offered TLS"},
-)
+@fault("relay.public-side-in-clear", host="mail", violates="relay.public-side")
 def public_side_in_clear(host: Patient) -> None:
     """The mail server offers TLS to nobody on the internet."""
     configure(host, smtpd_tls_security_level="none")

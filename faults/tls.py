@@ -91,8 +91,12 @@ def one_more_authority(host: Patient) -> None:
 @fault(
     "tls.about-to-expire",
     host="mail",
-    violates="tls.inner-certificate",
-    entails={"tls.certificate-in-date": "three days"},
+    violates="tls.certificate-in-date",
+    entails={
+        "tls.inner-certificate": "it was made by hand, not by the declared CA",
+        "connection.inner-hop": "the relay does not trust it",
+        "connection.mail-both-ways": "mail waits on both sides",
+    },
 )
 def about_to_expire(host: Patient) -> None:
     """The certificate of the inner hop has three days left, and was made by hand."""
