@@ -21,7 +21,7 @@ PENDING_UNIT = f"{UNITS}/cjsm-pending-updates.service"
 PENDING_TIMER = f"{UNITS}/cjsm-pending-updates.timer"
 LISTS_BEFORE_REBOOT, UPGRADE_BEFORE_REBOOT = 120, 60  # minutes
 DAY = 24 * 60
-PACKAGES = ("unattended-upgrades", "needrestart", "distro-info", "distro-info-data")
+PACKAGES = ("unattended-upgrades", "needrestart", "distro-info-data")
 
 
 def desired(organisation: Organisation, host: Host) -> Desired:
