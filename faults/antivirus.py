@@ -7,7 +7,7 @@ from faults import Patient, fault
 MILTER = "/etc/clamav/clamav-milter.conf"
 CLAMD = "/etc/clamav/clamd.conf"
 FRESHCLAM_LOG = "/var/log/clamav/freshclam.log"
-SOCKET = "unix:/run/clamav/clamav-milter.ctl"
+GETS_IN = {"connection.infected-mail": "the infected message that is tried really gets in"}
 
 
 def restart(host: Patient, unit: str) -> None:
@@ -33,7 +33,7 @@ def scanner_down(host: Patient) -> None:
     assert host.run(["systemctl", "is-active", units[1]], check=False).stdout.strip() != "active"
 
 
-@fault("antivirus.no-signatures", host="relay", violates="antivirus.scanner")
+@fault("antivirus.no-signatures", host="relay", violates="antivirus.scanner", entails=GETS_IN)
 def no_signatures(host: Patient) -> None:
     """The databases were replaced by one that knows nothing: the scanner runs and finds all mail clean."""
     host.run(["systemctl", "stop", "clamav-freshclam.service"])
@@ -44,7 +44,7 @@ def no_signatures(host: Patient) -> None:
     restart(host, "clamav-daemon.service")
 
 
-@fault("antivirus.outgoing-only", host="relay", violates="antivirus.no-way-around")
+@fault("antivirus.outgoing-only", host="relay", violates="antivirus.no-way-around", entails=GETS_IN)
 def outgoing_only(host: Patient) -> None:
     """The hub's listener hands nothing to the milter: the hub has scanned it already, somebody thought."""
     entry = next(line for line in host.run(["postconf", "-M"]).stdout.splitlines() if "cjsm-listener" in line)
@@ -54,21 +54,21 @@ def outgoing_only(host: Patient) -> None:
     assert host.run(["postconf", "-Ph", f"{service}/smtpd_milters"]).stdout.strip() == ""
 
 
-@fault("antivirus.local-unscanned", host="relay", violates="antivirus.no-way-around")
+@fault("antivirus.local-unscanned", host="relay", violates="antivirus.no-way-around", entails=GETS_IN)
 def local_unscanned(host: Patient) -> None:
     """What is handed in on the relay itself is not scanned."""
     host.run(["postconf", "-e", "non_smtpd_milters="])
     host.run(["postfix", "reload"])
 
 
-@fault("antivirus.exempt-network", host="relay", violates="antivirus.no-way-around")
+@fault("antivirus.exempt-network", host="relay", violates="antivirus.no-way-around", entails=GETS_IN)
 def exempt_network(host: Patient) -> None:
     """The mail server's network is trusted, so its mail is not looked at."""
     host.write(MILTER, host.read(MILTER) + "LocalNet 192.0.2.0/24\n")
     restart(host, "clamav-milter.service")
 
 
-@fault("antivirus.quarantine", host="relay", violates="antivirus.infected-refused")
+@fault("antivirus.quarantine", host="relay", violates="antivirus.infected-refused", entails=GETS_IN)
 def quarantine(host: Patient) -> None:
     """Infected mail is held back and nobody is told, as by default."""
     host.replace(MILTER, "OnInfected Reject", "OnInfected Quarantine")
@@ -89,7 +89,7 @@ def postfix_fails_open(host: Patient) -> None:
     host.run(["postfix", "reload"])
 
 
-@fault("antivirus.large-unscanned", host="relay", violates="antivirus.whole-message")
+@fault("antivirus.large-unscanned", host="relay", violates="antivirus.whole-message", entails=GETS_IN)
 def large_unscanned(host: Patient) -> None:
     """The milter passes what is over a megabyte without a look."""
     host.replace(MILTER, "MaxFileSize 77M", "MaxFileSize 1M")
