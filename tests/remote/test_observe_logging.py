@@ -79,6 +79,20 @@ def test_a_synchronised_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["sources"] == [{"state": "*", "address": "203.0.113.30", "reach": "377"}]
 
 
+def test_a_chrony_that_was_started_a_moment_ago_gets_time_to_ask_its_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = "00000000,,0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,1.0,0.0,Not synchronised\n"
+    settled = "CB00711E,203.0.113.30,3,1795262400.1,0.0004,0.0004,0.0005,1.2,0.001,0.1,0.02,0.001,64.5,Normal\n"
+    asked: list[str] = []
+
+    def answer(argv: list[str], **_: float) -> tuple[int, str, str]:
+        asked.append(argv[2] if argv[2] == "waitsync" else argv[-1])
+        return 0, settled if "waitsync" in asked else fresh, ""
+
+    monkeypatch.setattr(logging, "attempt", answer)
+    assert logging.synchronisation()["synchronised"] is True
+    assert asked == ["tracking", "waitsync", "tracking", "sources"]
+
+
 def test_a_chrony_that_does_not_answer_is_no_synchronised_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     says(monkeypatch, {"chronyc tracking": (1, "506 Cannot talk to daemon\n", "")})
     found: dict[str, Any] = logging.synchronisation()

@@ -181,11 +181,16 @@ TRACKING = "reference address stratum at offset last_offset rms frequency residu
 
 
 def synchronisation() -> dict[str, Any]:
-    """chronyc(1) tracking and sources; offset in seconds from the time servers' clock, positive when we are slow."""
-    code, out, err = attempt(["chronyc", "-n", "-c", "tracking"], seconds=5)
-    row = dict(zip(TRACKING.split(), out.strip().split(",")))
-    if code or "leap" not in row:
-        return {"answered": False, "why": (err or out).strip()[:200], "sources": []}
+    """chronyc(1) tracking and sources; offset in seconds from the time servers' clock, positive when we are slow.
+
+    chrony that was started a moment ago gets eight seconds to compare its clock with its servers'.
+    """
+    row, why = tracking()
+    if row.get("leap") == "Not synchronised":
+        attempt(["chronyc", "-n", "waitsync", "8", "0", "0", "1"], seconds=10)
+        row, why = tracking()
+    if not row:
+        return {"answered": False, "why": why, "sources": []}
     _, listed, _ = attempt(["chronyc", "-n", "-c", "sources"], seconds=5)
     sources = [line.split(",") for line in listed.splitlines()]
     return {
@@ -196,6 +201,13 @@ def synchronisation() -> dict[str, Any]:
         "stratum": int(row["stratum"]),
         "sources": [{"state": part[1], "address": part[2], "reach": part[5]} for part in sources if len(part) > 5],
     }
+
+
+def tracking() -> tuple[dict[str, str], str]:
+    """What chrony thinks of the clock, and why it says nothing when it says nothing."""
+    code, out, err = attempt(["chronyc", "-n", "-c", "tracking"], seconds=5)
+    row = dict(zip(TRACKING.split(), out.strip().split(",")))
+    return (row, "") if not code and "leap" in row else ({}, (err or out).strip()[:200])
 
 
 def postfix() -> dict[str, Any]:
