@@ -38,6 +38,9 @@ FOLDER = Directory("/etc/cjsm")
 SCANNER = "/run/clamav/clamav-milter.ctl"
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 PACKAGES = (Package("postfix"), Package("postfix-lmdb"))
+# settings of an administrator's own Postfix that are not a matter of taste
+WRITTEN_DOWN = (("smtp_tls_loglevel", "1"), ("smtpd_tls_loglevel", "1"), ("smtpd_tls_received_header", "yes"))
+NO_SMUGGLING = (("smtpd_forbid_bare_newline", "normalize"), ("smtpd_forbid_unauth_pipelining", "yes"))
 SELF_TEST = f"check_recipient_access lmdb:{MAPS}/self_test"
 
 
@@ -88,8 +91,8 @@ def _main(organisation: Organisation, host: Host) -> str:
 def _protocols(organisation: Organisation) -> str:
     """Both, unless no mail flows between IPv6 addresses: then Postfix need not look for them (inet_protocols)."""
     hosts = (*organisation.relays, *organisation.mail_servers)
-    addresses = [address for host in hosts for address in host.addresses]
-    addresses += (*organisation.hub.addresses, *organisation.hub.sources)
+    inner = (address for host in hosts for address in host.addresses)
+    addresses = (*inner, *organisation.hub.addresses, *organisation.hub.sources)
     return "ipv4" if all(address.version == 4 for address in addresses) else "all"
 
 
@@ -237,7 +240,7 @@ def _mail_server(organisation: Organisation, host: Host) -> Desired:
     watches = (MAIN, MASTER, f"{TLS}/inner-ca.pem", "inner", *(table.name for table in maps))
     return Desired(
         packages=PACKAGES,
-        answers=tuple(_mail_answers(host)) if ours else (),
+        answers=(Answer("postfix", "postfix/main_mailer_type", "select", "Internet Site"),) if ours else (),
         directories=(FOLDER,),
         files=tuple(_mail_files(organisation, host)) if ours else (),
         settings=() if ours else tuple(_mail_settings(organisation, host)),
@@ -245,11 +248,6 @@ def _mail_server(organisation: Organisation, host: Host) -> Desired:
         services=(Service("postfix.service", on_change="reload", watches=watches, order=60),),
         health=tuple(_health(organisation, host)),
     )
-
-
-def _mail_answers(host: Host) -> Iterator[Answer]:
-    yield Answer("postfix", "postfix/main_mailer_type", "select", "Internet Site")
-    yield Answer("postfix", "postfix/mailname", "string", host.fqdn)
 
 
 def _mail_files(organisation: Organisation, host: Host) -> Iterator[File]:
@@ -273,6 +271,8 @@ def _mail_files(organisation: Organisation, host: Host) -> Iterator[File]:
 def _mail_settings(organisation: Organisation, host: Host) -> Iterator[Settings]:
     """Each table goes in front of what the administrator has in that list; it knows cjsm.net only."""
     main = (
+        *WRITTEN_DOWN,
+        *NO_SMUGGLING,
         ("transport_maps", f"+lmdb:{MAPS}/transport"),
         ("smtpd_sender_restrictions", f"+check_sender_access lmdb:{MAPS}/cjsm_senders"),
     )

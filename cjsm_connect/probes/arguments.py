@@ -115,7 +115,7 @@ def domains(organisation: Organisation, host: Host) -> dict[str, Any] | None:
         names: tuple[str, ...] = ("relay_domains", "transport", "recipients", "tls_policy", "hub_certificates")
     else:
         names = ("transport", "local_domains") if host.mailboxes == "local" else ("transport",)
-    return {"folder": MAPS, "names": names}
+    return {"folder": MAPS, "names": names, "domains": organisation.domains.names}
 
 
 ARGUMENTS: dict[str, Arguments] = {

@@ -97,6 +97,18 @@ def test_a_table_that_was_not_compiled_again_is_not_as_its_source(
     assert not domains.table(str(tmp_path / "table"))["as_source"]
 
 
+def test_a_domain_is_taken_by_name_by_file_or_by_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "names").write_text("file.example\n")
+    answers = {
+        "postconf -xh mydestination": (0, f"Name.example, localhost, {tmp_path}/names\n", ""),
+        "postconf -xh virtual_mailbox_domains": (0, "mysql:/etc/postfix/domains.cf\n", ""),
+        "postmap -q - mysql:/etc/postfix/domains.cf": (0, "table.example\tOK\n", ""),
+    }
+    programs(monkeypatch, domains, answers)
+    asked = ["name.example", "file.example", "table.example", "forgotten.example"]
+    assert domains.taken(asked) == asked[:3]
+
+
 def test_recipients_are_counted_by_domain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     programs(monkeypatch, domains, {"postmap -s": (0, "a@x.example\tOK\nb@x.example\tOK\n", "")})
     assert domains.table(str(tmp_path / "none"))["domains"] == {"x.example": 2}

@@ -9,16 +9,34 @@ from typing import Any
 
 from cjsm_connect.remote.common import attempt, read
 
+# postconf(5): the lists of domains that a Postfix takes mail for
+CLASSES = ("mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains")
 ROWS = 20_000  # of a longer table only a digest and counts are told
 
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`folder` of the tables, and their `names`."""
+    """`folder` of the tables, their `names`, and `domains` that mail must be taken for."""
     return {
         "set": os.path.realpath(arguments["folder"]),
         "tables": {name: table(os.path.join(arguments["folder"], name)) for name in arguments["names"]},
+        "taken": taken(arguments["domains"]),
         "parents": attempt(["postconf", "-h", "parent_domain_matches_subdomains"])[1].strip(),
     }
+
+
+def taken(domains: list[str]) -> list[str]:
+    """Those of the domains that Postfix takes mail for: by name, in a file of names, or in a table of any kind."""
+    lists = [attempt(["postconf", "-xh", name])[1] for name in CLASSES]
+    found: set[str] = set()
+    for entry in ",".join(lists).replace(",", " ").split():
+        if ":/" in entry:
+            _, out, _ = attempt(["postmap", "-q", "-", entry], "".join(name + "\n" for name in domains))
+            found.update(line.split("\t")[0] for line in out.splitlines())
+        elif entry.startswith("/"):
+            found.update(read(entry).split())
+        else:
+            found.add(entry.lower())
+    return [name for name in domains if name in found]
 
 
 def table(path: str) -> dict[str, Any]:
