@@ -1,7 +1,7 @@
 """How a check is written:
 
     @check("firewall.default-deny-input", requirement="firewall.default-deny", role="firewall,relay,mail",
-           title="Unasked-for connections are dropped", remedy="cjsm apply --only firewall")
+           title="Unasked-for connections are dropped", remedy="cjsm apply")
     def test_default_deny_input(seen, verdict):
         policy = seen.fact("firewall", "chains", "input", "policy")
         verdict(policy == "drop", expected="policy drop", observed=f"policy {policy}")

@@ -10,7 +10,7 @@ from cjsm_connect.organisation.sizes import scanner_memory_bytes
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
-APPLY = "cjsm apply --only antivirus"
+APPLY = "cjsm apply"
 SCANNER = ("clamav-daemon.service", "clamav-milter.service")
 UPDATES = ("clamav-freshclam.service",)
 GIB = 1 << 30
@@ -87,7 +87,7 @@ def test_settings_loaded(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.no-way-around",
     role="relay",
     title="Every listener, and local submission, hands mail to the milter",
-    remedy="cjsm apply --only relay",
+    remedy="cjsm apply",
 )
 def test_all_mail_passes_the_scanner(seen: Seen, verdict: Verdict) -> None:
     postfix = seen.fact("antivirus", "postfix")
@@ -134,7 +134,7 @@ def test_infected_is_refused(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.fails-closed",
     role="relay",
     title="Without a scanner mail waits: in the milter and in every service of Postfix",
-    remedy=f"{APPLY} and cjsm apply --only relay",
+    remedy=f"{APPLY} and cjsm apply",
 )
 def test_waits_without_scanner(seen: Seen, verdict: Verdict) -> None:
     action = _setting(seen, "clamav-milter.conf", "OnFail")

@@ -10,7 +10,7 @@ from cjsm_connect.results.judge import Verdict
 
 PACKED = ("eicar-plain", "eicar-zip", "eicar-nested")
 TOO_LARGE = 552  # RFC 1870: refused before anybody looked inside
-SCANNER = "cjsm apply --only antivirus; then look at clamav-daemon, clamav-milter and the age of the signatures"
+SCANNER = "cjsm apply; then look at clamav-daemon, clamav-milter and the age of the signatures"
 
 
 def from_mail_servers(seen: Seen, verdict: Verdict, samples: tuple[str, ...]) -> None:
@@ -52,7 +52,7 @@ def test_infected_from_hub(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="An infected message from the hub is refused when it is just under the size limit",
-    remedy="cjsm apply --only antivirus: what clamd scans must be more than mail.message_size_limit",
+    remedy="cjsm apply: what clamd scans must be more than mail.message_size_limit",
 )
 def test_large_infected_from_hub(seen: Seen, verdict: Verdict) -> None:
     name = seen.host.name
@@ -79,7 +79,7 @@ def test_infected_from_us(seen: Seen, verdict: Verdict) -> None:
     vantage="mail",
     impact="local-active",
     title="An infected message from the mail server is refused when it is just under the size limit",
-    remedy="cjsm apply --only antivirus: what clamd scans must be more than mail.message_size_limit",
+    remedy="cjsm apply: what clamd scans must be more than mail.message_size_limit",
 )
 def test_large_infected_from_us(seen: Seen, verdict: Verdict) -> None:
     from_mail_servers(seen, verdict, ("eicar-large",))
@@ -92,7 +92,7 @@ def test_large_infected_from_us(seen: Seen, verdict: Verdict) -> None:
     vantage="relay",
     impact="local-active",
     title="An infected message handed in on the relay itself is refused",
-    remedy="cjsm apply --only relay,antivirus: non_smtpd_milters must name the scanner",
+    remedy="cjsm apply,antivirus: non_smtpd_milters must name the scanner",
 )
 def test_infected_local(seen: Seen, verdict: Verdict) -> None:
     clean, infected = (seen.tried(f"relay.local-{sample}:{seen.host.name}") for sample in ("clean", "eicar-plain"))
@@ -125,7 +125,7 @@ def test_clean_passes(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="A second message hidden in the first stays text, whatever line ends surround the dot",
-    remedy="cjsm apply --only relay: smtpd_forbid_bare_newline must be normalize or reject",
+    remedy="cjsm apply: smtpd_forbid_bare_newline must be normalize or reject",
 )
 def test_no_smuggling(seen: Seen, verdict: Verdict) -> None:
     control(seen, f"relay.clean:{seen.host.name}", "message")

@@ -39,7 +39,7 @@ def pinned(seen: Seen) -> str | None:
     vantage="other end of the inner hop",
     impact="local-active",
     title="Each end of the inner hop proves its identity",
-    remedy="cjsm apply --only tls; compare the certificate's names with hosts.fqdn",
+    remedy="cjsm apply; compare the certificate's names with hosts.fqdn",
 )
 def test_inner_identity(seen: Seen, verdict: Verdict) -> None:
     for outcome in each(seen, asked(seen, "session")):
@@ -54,7 +54,7 @@ def test_inner_identity(seen: Seen, verdict: Verdict) -> None:
     vantage="other end of the inner hop",
     impact="local-active",
     title="Each end of the inner hop accepts what the other is there to hand over",
-    remedy="cjsm apply --only tls,relay; then `cjsm trace` the recipient",
+    remedy="cjsm apply,relay; then `cjsm trace` the recipient",
 )
 def test_inner_accepts(seen: Seen, verdict: Verdict) -> None:
     for outcome in each(seen, asked(seen, "session")):
@@ -68,7 +68,7 @@ def test_inner_accepts(seen: Seen, verdict: Verdict) -> None:
     vantage="other end of the inner hop",
     impact="local-active",
     title="The inner hop takes no mail without TLS",
-    remedy="cjsm apply --only relay: smtpd_tls_security_level of the inner listener must be encrypt",
+    remedy="cjsm apply: smtpd_tls_security_level of the inner listener must be encrypt",
 )
 def test_inner_refuses_clear_text(seen: Seen, verdict: Verdict) -> None:
     every_one_is_turned_away(seen, verdict, "clear-text")
@@ -81,7 +81,7 @@ def test_inner_refuses_clear_text(seen: Seen, verdict: Verdict) -> None:
     vantage="other end of the inner hop",
     impact="local-active",
     title="The inner hop refuses a client without a certificate, even at the right address",
-    remedy="cjsm apply --only relay: smtpd_tls_req_ccert of the inner listener must be yes",
+    remedy="cjsm apply: smtpd_tls_req_ccert of the inner listener must be yes",
 )
 def test_inner_refuses_no_certificate(seen: Seen, verdict: Verdict) -> None:
     every_one_is_turned_away(seen, verdict, "no-certificate")
@@ -94,7 +94,7 @@ def test_inner_refuses_no_certificate(seen: Seen, verdict: Verdict) -> None:
     vantage="other end of the inner hop",
     impact="local-active",
     title="The inner hop refuses TLS 1.0 and 1.1",
-    remedy="cjsm apply --only relay: smtpd_tls_mandatory_protocols must be >=TLSv1.2",
+    remedy="cjsm apply: smtpd_tls_mandatory_protocols must be >=TLSv1.2",
 )
 def test_inner_refuses_old_tls(seen: Seen, verdict: Verdict) -> None:
     for version in ("TLSv1.0", "TLSv1.1"):
@@ -116,7 +116,7 @@ def every_one_is_turned_away(seen: Seen, verdict: Verdict, name: str) -> None:
     vantage="other end of the inner hop",
     impact="local-active",
     title="The inner hop carries mail to nobody else: the relay only below cjsm.net, the mail server only its own",
-    remedy="cjsm apply --only relay,domains",
+    remedy="cjsm apply,domains",
 )
 def test_inner_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
     for identifier in asked(seen, "session"):
@@ -132,7 +132,7 @@ def test_inner_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
     vantage="controller",
     impact="local-active",
     title="The relay takes no mail from a host that is not a mail server",
-    remedy="cjsm apply --only firewall,relay",
+    remedy="cjsm apply,relay",
 )
 def test_inner_refuses_others(seen: Seen, verdict: Verdict) -> None:
     for identifier in asked(seen, "session"):

@@ -66,7 +66,7 @@ def test_public_no_way_into_cjsm(seen: Seen, verdict: Verdict) -> None:
     vantage="outside",
     impact="local-active",
     title="A sender below cjsm.net is refused on the public port",
-    remedy="cjsm apply --only relay: check_sender_access for cjsm.net comes first in smtpd_sender_restrictions",
+    remedy="cjsm apply: check_sender_access for cjsm.net comes first in smtpd_sender_restrictions",
 )
 def test_public_no_forged_senders(seen: Seen, verdict: Verdict) -> None:
     own = public("own", seen, verdict)

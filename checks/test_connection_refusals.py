@@ -23,7 +23,7 @@ def at_relay(name: str, seen: Seen) -> str:
     vantage="hub",
     impact="local-active",
     title="The relay refuses a subdomain that was not declared",
-    remedy="cjsm apply --only relay,domains: parent_domain_matches_subdomains must be empty",
+    remedy="cjsm apply,domains: parent_domain_matches_subdomains must be empty",
 )
 def test_relay_refuses_undeclared_domain(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, f"domains.undeclared:{seen.host.name}", beside=at_relay("hub", seen))
@@ -37,7 +37,7 @@ def test_relay_refuses_undeclared_domain(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay takes no mail without TLS, not even from the hub",
-    remedy="cjsm apply --only relay: smtpd_tls_security_level of the hub's listener must be encrypt",
+    remedy="cjsm apply: smtpd_tls_security_level of the hub's listener must be encrypt",
 )
 def test_relay_refuses_clear_text(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("clear-text", seen), beside=at_relay("hub", seen))
@@ -51,7 +51,7 @@ def test_relay_refuses_clear_text(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay refuses a client without a certificate at the hub's address",
-    remedy="cjsm apply --only relay: smtpd_tls_req_ccert of the hub's listener must be yes",
+    remedy="cjsm apply: smtpd_tls_req_ccert of the hub's listener must be yes",
 )
 def test_relay_refuses_no_certificate(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("no-certificate", seen), beside=at_relay("hub", seen))
@@ -65,7 +65,7 @@ def test_relay_refuses_no_certificate(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay refuses another member's valid certificate",
-    remedy="cjsm apply --only relay: the listener must ask for the hub's public key, not for any certificate of the CA",
+    remedy="cjsm apply: the listener must ask for the hub's public key, not for any certificate of the CA",
 )
 def test_relay_refuses_other_member(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("other-member", seen), beside=at_relay("hub", seen))
@@ -79,7 +79,7 @@ def test_relay_refuses_other_member(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay refuses a recipient that does not exist, and bounces nothing later",
-    remedy="cjsm apply --only relay,domains: recipients must be verified, or listed",
+    remedy="cjsm apply,domains: recipients must be verified, or listed",
 )
 def test_relay_refuses_unknown_recipient(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("unknown-recipient", seen), beside=at_relay("hub", seen))
@@ -93,7 +93,7 @@ def test_relay_refuses_unknown_recipient(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay carries nothing for the hub to other domains",
-    remedy="cjsm apply --only relay: smtpd_relay_restrictions of the hub's listener must be reject_unauth_destination",
+    remedy="cjsm apply: smtpd_relay_restrictions of the hub's listener must be reject_unauth_destination",
 )
 def test_relay_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("foreign-recipients", seen), beside=at_relay("hub", seen))
@@ -107,7 +107,7 @@ def test_relay_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay sends nothing that came from the hub back to the hub",
-    remedy="cjsm apply --only relay: cjsm.net must not be in relay_domains",
+    remedy="cjsm apply: cjsm.net must not be in relay_domains",
 )
 def test_relay_refuses_loop(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("cjsm-recipient", seen), beside=at_relay("hub", seen))
@@ -121,7 +121,7 @@ def test_relay_refuses_loop(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="DOMAIN.cjsm.net is accepted from the hub exactly when it was agreed",
-    remedy="set domains.accept_suffixed as agreed with the engineer, then cjsm apply --only domains",
+    remedy="set domains.accept_suffixed as agreed with the engineer, then cjsm apply",
 )
 def test_suffixed_recipients(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("suffixed-recipient", seen), beside=at_relay("hub", seen))
@@ -138,7 +138,7 @@ def test_suffixed_recipients(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay refuses TLS 1.0 and 1.1 to the hub",
-    remedy="cjsm apply --only relay: smtpd_tls_mandatory_protocols must be >=TLSv1.2",
+    remedy="cjsm apply: smtpd_tls_mandatory_protocols must be >=TLSv1.2",
 )
 def test_relay_refuses_old_tls(seen: Seen, verdict: Verdict) -> None:
     for version in ("TLSv1.0", "TLSv1.1"):
@@ -154,7 +154,7 @@ def test_relay_refuses_old_tls(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay refuses TLS without encryption or without a certificate",
-    remedy="cjsm apply --only relay: smtpd_tls_mandatory_ciphers must be high",
+    remedy="cjsm apply: smtpd_tls_mandatory_ciphers must be high",
 )
 def test_relay_refuses_unprotected_tls(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, f"tls.unprotected:{seen.host.name}", beside=at_relay("hub", seen))
@@ -169,7 +169,7 @@ def test_relay_refuses_unprotected_tls(seen: Seen, verdict: Verdict) -> None:
     vantage="outside",
     impact="local-active",
     title="Nobody else on the internet reaches a port of the relay",
-    remedy="cjsm apply --only firewall",
+    remedy="cjsm apply",
 )
 def test_only_the_hub_connects(seen: Seen, verdict: Verdict) -> None:
     outside_is_online(seen)

@@ -11,7 +11,7 @@ from cjsm_connect.organisation.routes import CJSM_DOMAINS, SELF_TEST_RECIPIENT, 
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import CannotTell, Verdict
 
-APPLY = "cjsm apply --only domains"
+APPLY = "cjsm apply"
 NOWHERE = ("error:", "retry:", "discard:")
 
 
@@ -156,7 +156,7 @@ def test_compiled_as_written(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.mailboxes",
     role="mail",
     title="The mail server takes mail for each declared domain",
-    remedy="cjsm apply --only domains; an administrator's own mail server: add the domain to mydestination",
+    remedy="cjsm apply; an administrator's own mail server: add the domain to mydestination",
 )
 def test_mailboxes_for_each(seen: Seen, verdict: Verdict) -> None:
     wanted, taken = seen.organisation.domains.names, seen.fact("domains", "taken")

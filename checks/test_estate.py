@@ -27,7 +27,7 @@ def test_release_as_declared(seen: Seen, verdict: Verdict) -> None:
     requirement="estate.accurate-clock",
     role=EVERY_HOST,
     title="The host's clock agrees with the controller's",
-    remedy="cjsm apply --only logging, which configures time synchronisation; then look at `chronyc tracking`",
+    remedy="cjsm apply, which configures time synchronisation; then look at `chronyc tracking`",
 )
 def test_accurate_clock(seen: Seen, verdict: Verdict) -> None:
     limit = seen.organisation.policy.clock_seconds

@@ -11,7 +11,7 @@ from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "firewall,relay,mail"
 ANSWERS = {"input": "output", "output": "input", "forward": "forward"}  # where the other direction of a flow passes
-APPLY = "cjsm apply --only firewall"
+APPLY = "cjsm apply"
 
 
 def drops_by_default(seen: Seen, verdict: Verdict, chain: str) -> None:

@@ -9,7 +9,7 @@ from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "firewall,relay,mail"
 NO_ROUTERS = "relay,mail"
-APPLY = "cjsm apply --only firewall"
+APPLY = "cjsm apply"
 
 
 @check(
@@ -34,7 +34,7 @@ def test_enabled_at_boot(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.never-disabled",
     role=EVERY_HOST,
     title="The live rules are the ones that a reboot would load",
-    remedy="cjsm plan shows the difference; cjsm apply --only firewall puts the declared rules back",
+    remedy="cjsm plan shows the difference; cjsm apply puts the declared rules back",
 )
 def test_live_is_boot(seen: Seen, verdict: Verdict) -> None:
     same = seen.fact("firewall", "boot", "live_is_boot")
@@ -46,7 +46,7 @@ def test_live_is_boot(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.never-disabled",
     role=EVERY_HOST,
     title="No change of the rules is waiting to be undone",
-    remedy="wait two minutes for the host to undo it, then cjsm apply --only firewall",
+    remedy="wait two minutes for the host to undo it, then cjsm apply",
 )
 def test_change_confirmed(seen: Seen, verdict: Verdict) -> None:
     waiting = seen.fact("firewall", "unconfirmed")

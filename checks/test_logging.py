@@ -11,7 +11,7 @@ from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "relay,mail,firewall"
 MAIL_HOSTS = "relay,mail"
-APPLY = "cjsm apply --only logging"
+APPLY = "cjsm apply"
 
 
 def _now(seen: Seen) -> datetime:
@@ -246,7 +246,7 @@ def test_clock(seen: Seen, verdict: Verdict) -> None:
     requirement="logging.tls-facts",
     role=MAIL_HOSTS,
     title="The log says of each delivery how it was encrypted",
-    remedy="cjsm apply --only relay",
+    remedy="cjsm apply",
 )
 def test_tls_facts(seen: Seen, verdict: Verdict) -> None:
     levels = seen.fact("logging", "postfix")

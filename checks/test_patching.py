@@ -12,7 +12,7 @@ from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "relay,mail,firewall"
-APPLY = "cjsm apply --only patching"
+APPLY = "cjsm apply"
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 PERIODIC = ("Update-Package-Lists", "Unattended-Upgrade")
 DAY, HOUR = 86400, 3600

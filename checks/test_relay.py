@@ -21,8 +21,8 @@ from cjsm_connect.probes.postfix import STRANGER, hub_listener, inner_listeners
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
-APPLY = "cjsm apply --only relay"
-DOMAINS = "cjsm apply --only domains"
+APPLY = "cjsm apply"
+DOMAINS = "cjsm apply"
 MAIL_HOSTS = "relay,mail"
 HUB_AUTHORITY = "/etc/cjsm/tls/hub-ca.pem"
 HUB_CHAIN = "/etc/cjsm/tls/hub.chain.pem"

@@ -9,7 +9,7 @@ from cjsm_connect.probes.postfix import FOREIGN_DOMAIN, STRANGER, inner_listener
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
-APPLY = "cjsm apply --only relay"
+APPLY = "cjsm apply"
 MAIL_HOSTS = "relay,mail"
 INNER_AUTHORITY = "/etc/cjsm/tls/inner-ca.pem"
 

@@ -14,7 +14,7 @@ from cjsm_connect.organisation.routes import text_of
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
-APPLY = "cjsm apply --only tls"
+APPLY = "cjsm apply"
 RENEW = "cjsm tls csr; have it signed; cjsm tls install"
 SEND = "send certificates/HOST.csr to the CJSM helpdesk, save the answer as HOST.pem beside it, then: cjsm apply"
 BOTH_USES = {"TLS Web Server Authentication", "TLS Web Client Authentication"}

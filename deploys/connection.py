@@ -19,6 +19,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
 
 
 connection = concern("connection", desired)
+mail_path = concern("mail path", tls.desired, relay.desired, domains.desired)
 
 if __name__ == "builtins":  # so pyinfra executes a deploy file
     connection()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cjsm_connect.desired import Desired, Map
-from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import (
     CJSM_DOMAINS,
@@ -116,6 +115,7 @@ def _inner_policy(organisation: Organisation, receiver: Host) -> str:
     return f"secure match={receiver.fqdn} {MINIMUM}"
 
 
-domains = concern("domains", desired)
 if __name__ == "builtins":  # so pyinfra executes a deploy file
-    domains()
+    from deploys.connection import mail_path  # tls, relay and domains share one Postfix and one set of maps
+
+    mail_path()

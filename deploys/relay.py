@@ -15,7 +15,6 @@ from dataclasses import replace
 
 from cjsm_connect.desired import Answer, Desired, Directory, File, Health, Map, Package, Service, Settings
 from cjsm_connect.desired.render import template
-from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation, secret
 from cjsm_connect.organisation.routes import (
     CJSM_DOMAINS,
@@ -293,6 +292,7 @@ def _mail_services(organisation: Organisation, host: Host) -> Iterator[tuple[str
     yield "cjsm-inner/unix", _inner_client(organisation, "cjsm-inner", relays) if ready else None
 
 
-relay = concern("relay", desired)
 if __name__ == "builtins":  # so pyinfra executes a deploy file
-    relay()
+    from deploys.connection import mail_path  # tls, relay and domains share one Postfix and one set of maps
+
+    mail_path()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cjsm_connect.desired import Desired, Directory, File, Key, Package
-from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import inner_is_open, text_of
 
@@ -85,6 +84,7 @@ def _waiting(organisation: Organisation, host: Host) -> Iterator[str]:
         )
 
 
-tls = concern("tls", desired)
 if __name__ == "builtins":  # so pyinfra executes a deploy file
-    tls()
+    from deploys.connection import mail_path  # tls, relay and domains share one Postfix and one set of maps
+
+    mail_path()

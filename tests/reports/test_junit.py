@@ -52,7 +52,7 @@ def test_a_case_carries_requirement_status_and_what_was_seen() -> None:
     assert case.get("name") == "firewall.input[relay]"
     properties = {entry.get("name"): entry.get("value") for entry in case.iter("property")}
     assert properties["status"] == "fail"
-    assert properties["remedy"] == "cjsm apply --only firewall"
+    assert properties["remedy"] == "cjsm apply"
     failure = case.find("failure")
     assert failure is not None
     assert failure.get("message") == "expected policy drop, observed policy accept"

@@ -10,9 +10,7 @@ from cjsm_connect.results.judge import result
 REQUIREMENT = Requirement(
     "firewall.default-deny", "firewall", "Default deny", "Why", "Terms v10.2 clause 21", Severity.HIGH, "firewall"
 )
-CHECK = Check(
-    "firewall.input", REQUIREMENT.id, "Input is dropped", "relay", "host", Impact.PASSIVE, "cjsm apply --only firewall"
-)
+CHECK = Check("firewall.input", REQUIREMENT.id, "Input is dropped", "relay", "host", Impact.PASSIVE, "cjsm apply")
 
 
 def made(status: Status, **changes: Any) -> Result:
