@@ -117,7 +117,7 @@ def test_relay_identity(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay accepts a known recipient from the hub",
-    remedy="cjsm apply; then `cjsm trace` the recipient",
+    remedy="cjsm apply; then look for the recipient in /var/log/cjsm/mail.log of both hosts",
 )
 def test_hub_can_deliver(seen: Seen, verdict: Verdict) -> None:
     outcome = seen.tried(f"relay.hub:{seen.host.name}")
@@ -161,7 +161,7 @@ def test_every_domain(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="hub-mail",
     title="A message to another member arrives there, unharmed, from the suffixed sender",
-    remedy="cjsm trace the message: mail log of the mail server, then of the relay, then ask the engineer",
+    remedy="follow the message in /var/log/cjsm/mail.log of the mail server, then of the relay; then ask the engineer",
 )
 def test_message_out(seen: Seen, verdict: Verdict) -> None:
     arrives(seen, verdict, "outbound")
@@ -177,7 +177,7 @@ def test_message_out(seen: Seen, verdict: Verdict) -> None:
     vantage="mail",
     impact="hub-mail",
     title="A message from another member arrives in the mailbox, unharmed",
-    remedy="cjsm trace the message: ask the engineer, then the mail log of the relay, then of the mail server",
+    remedy="ask the engineer, then follow it in /var/log/cjsm/mail.log of the relay, then of the mail server",
 )
 def test_message_in(seen: Seen, verdict: Verdict) -> None:
     arrives(seen, verdict, "inbound")

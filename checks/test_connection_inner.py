@@ -54,7 +54,7 @@ def test_inner_identity(seen: Seen, verdict: Verdict) -> None:
     vantage="other end of the inner hop",
     impact="local-active",
     title="Each end of the inner hop accepts what the other is there to hand over",
-    remedy="cjsm apply,relay; then `cjsm trace` the recipient",
+    remedy="cjsm apply; then look for the recipient in /var/log/cjsm/mail.log of both hosts",
 )
 def test_inner_accepts(seen: Seen, verdict: Verdict) -> None:
     for outcome in each(seen, asked(seen, "session")):

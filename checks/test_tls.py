@@ -15,7 +15,7 @@ from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
 APPLY = "cjsm apply"
-RENEW = "cjsm tls csr; have it signed; cjsm tls install"
+RENEW = "have certificates/HOST.csr signed again, save the answer beside it as HOST.pem; then cjsm apply"
 SEND = "send certificates/HOST.csr to the CJSM helpdesk, save the answer as HOST.pem beside it, then: cjsm apply"
 BOTH_USES = {"TLS Web Server Authentication", "TLS Web Client Authentication"}
 SMALLEST = {"rsaEncryption": 2048, "id-ecPublicKey": 256}  # bits; NCSC, Using TLS to protect data
@@ -192,7 +192,7 @@ def _day(text: str) -> date:
     requirement="tls.strong-keys",
     role="relay,mail",
     title="Keys and signatures are strong enough",
-    remedy="cjsm tls rotate",
+    remedy="remove the key on the host; cjsm apply makes a new one and a new request to be signed",
 )
 def test_key_strength(seen: Seen, verdict: Verdict) -> None:
     for name in seen.fact("tls", "identities"):

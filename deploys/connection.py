@@ -8,13 +8,23 @@ from __future__ import annotations
 from cjsm_connect.desired import Desired, merge
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.results import CjsmError
 from deploys import antivirus, domains, firewall, logging, patching, relay, tls
 
 CONCERNS = (tls, relay, domains, firewall, antivirus, patching, logging)
 
 
 def desired(organisation: Organisation, host: Host) -> Desired:
-    """Everything a host must have: the seven concerns, merged."""
+    """Everything a host must have: the seven concerns, merged.
+
+    Raises:
+        CjsmError: the organisation has what this version does not configure; better than half of a connection.
+    """
+    if organisation.estate.topology != "separated" or host.mta != "postfix":
+        raise CjsmError(
+            f"{host.name}: expected the separated topology with Postfix, found {organisation.estate.topology} with "
+            f"{host.mta}; this version configures nothing else. `cjsm check` looks at it all the same."
+        )
     return merge(part.desired(organisation, host) for part in CONCERNS)
 
 

@@ -59,7 +59,7 @@ def test_the_digest_is_the_same_wherever_the_folder_lies(folder: Path) -> None:
 
 
 def test_a_missing_file_is_told_with_what_makes_one(tmp_path: Path) -> None:
-    with pytest.raises(OrganisationError, match=r"no such file or directory; expected .* `cjsm init` makes one"):
+    with pytest.raises(OrganisationError, match=r"no such file or directory; expected .* copy inventories/example"):
         load(tmp_path / "nowhere.toml")
 
 
