@@ -64,7 +64,8 @@ def _toml(file: Path) -> dict[str, Any]:
         problem = Problem(file.name, f"byte {error.start}", "a byte that is not UTF-8", "a text file in UTF-8")
     except OSError as error:
         reason = (error.strerror or "an error").lower()
-        problem = Problem(str(file), "the file", reason, "a readable organisation file; copy inventories/example to begin one")
+        expected = "a readable organisation file; copy inventories/example to begin one"
+        problem = Problem(str(file), "the file", reason, expected)
     raise OrganisationError([problem])
 
 

@@ -19,14 +19,16 @@ LINT = (
     ("mypy",),
     ("lint-imports", "--no-cache"),
 )
-TIERS = {"unit": "not lab and not vm", "lab": "lab", "vm": "vm"}
+TIERS = {"unit": "not lab and not vm and not slow", "lab": "lab", "vm": "vm"}
+WHOLE_UNIT = "not lab and not vm"
 
 
 @click.command("test", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[unit|lab|vm] [PYTEST OPTIONS]")
 @click.pass_obj
 def command(rooms: Any, arguments: tuple[str, ...]) -> None:
-    """The test suite. Without a tier: lint, types and imports, unit, then lab when this is root on Linux.
+    """The test suite. Without a tier: lint, types and imports, all of unit, then lab when this is root on Linux.
+    `unit` alone is the quick loop: it leaves out what takes seconds.
 
     What follows the tier goes to pytest: `-k firewall`, `-x`; `--keep` leaves a broken lab up.
     """
@@ -34,10 +36,10 @@ def command(rooms: Any, arguments: tuple[str, ...]) -> None:
         raise CjsmError("`test` needs a clone of the repository: an installed cjsm has no tests")
     tier, rest = (arguments[0], arguments[1:]) if arguments[:1] and arguments[0] in TIERS else ("", arguments)
     if tier:
-        sys.exit(pytest(rooms.root, tier, rest))
-    steps = [lint(rooms.root), pytest(rooms.root, "unit", rest)]
+        sys.exit(pytest(rooms.root, TIERS[tier], rest))
+    steps = [lint(rooms.root), pytest(rooms.root, WHOLE_UNIT, ("-n", "2", *rest))]
     if os.geteuid() == 0 and sys.platform == "linux":
-        steps.append(pytest(rooms.root, "lab", rest))
+        steps.append(pytest(rooms.root, TIERS["lab"], rest))
     else:
         click.echo("cjsm: the lab tier was not run: it needs root on Linux", err=True)
     sys.exit(max(steps))
@@ -58,8 +60,11 @@ def lint(root: Path) -> int:
     return max(codes)
 
 
-def pytest(root: Path, tier: str, rest: tuple[str, ...]) -> int:
-    """One tier in a process of its own; its exit code (5, no test chosen, is fine when -k narrows)."""
-    argv = [sys.executable, "-m", "pytest", "-q", "-m", TIERS[tier], *rest]
+def pytest(root: Path, chosen: str, rest: tuple[str, ...]) -> int:
+    """The tests that a marker expression chooses, in a process of its own; its exit code.
+
+    5, no test chosen, is fine when -k narrows.
+    """
+    argv = [sys.executable, "-m", "pytest", "-q", "-m", chosen, *rest]
     code = subprocess.run(argv, cwd=root, check=False).returncode
     return 0 if code == 5 and rest else code

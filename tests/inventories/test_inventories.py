@@ -14,6 +14,8 @@ from cjsm_connect.organisation import load
 from cjsm_connect.organisation.inventory import data, hosts
 from tests.made_up import ROOT, lab_file, organisation
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = ROOT / "inventories/example"
 
 

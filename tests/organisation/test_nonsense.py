@@ -16,6 +16,8 @@ from tests.made_up import TODAY
 
 from .mistaken import EXAMPLE
 
+pytestmark = pytest.mark.slow
+
 NONSENSE: tuple[Any, ...] = (
     0,
     -1,

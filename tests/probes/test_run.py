@@ -20,6 +20,8 @@ from cjsm_connect.results import CjsmError, Run, Status
 from tests.checks.recordings import observation
 from tests.made_up import ROOT, lab_file, organisation
 
+pytestmark = pytest.mark.slow
+
 REQUIREMENT = """
 [[requirement]]
 id = "demo.answer"

@@ -15,6 +15,8 @@ import pytest
 from tests.checks.recordings import observation
 from tests.made_up import FINGERPRINT, ROOT, authority
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
