@@ -22,7 +22,6 @@ from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
 APPLY = "cjsm apply"
-DOMAINS = "cjsm apply"
 MAIL_HOSTS = "relay,mail"
 HUB_AUTHORITY = "/etc/cjsm/tls/hub-ca.pem"
 HUB_CHAIN = "/etc/cjsm/tls/hub.chain.pem"
@@ -35,7 +34,7 @@ USERS = {"permit_mynetworks", "permit_sasl_authenticated"}  # a mail server's ow
     requirement="relay.route",
     role="relay",
     title="cjsm.net and everything below it goes to the hub, not by MX",
-    remedy=DOMAINS,
+    remedy=APPLY,
 )
 def test_route_to_hub(seen: Seen, verdict: Verdict) -> None:
     wanted, routes = f"cjsm:{hub_next_hop(seen.organisation)}", answers(seen, "routes")
@@ -48,7 +47,7 @@ def test_route_to_hub(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.route",
     role="mail",
     title="The mail server sends cjsm.net and everything below it to the relay, not by MX",
-    remedy=DOMAINS,
+    remedy=APPLY,
 )
 def test_route_to_relay(seen: Seen, verdict: Verdict) -> None:
     wanted = f"cjsm-inner:{', '.join(inner_next_hops(seen.organisation, seen.host))}"
@@ -62,7 +61,7 @@ def test_route_to_relay(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.never-clear-text",
     role="relay",
     title="The hub must prove one of the operator's names, or mail waits",
-    remedy=DOMAINS,
+    remedy=APPLY,
 )
 def test_hub_policy(seen: Seen, verdict: Verdict) -> None:
     policy = answers(seen, "hub_policy")[hub_next_hop(seen.organisation)] or "no row for the next hop"
@@ -75,7 +74,7 @@ def test_hub_policy(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.never-clear-text",
     role=MAIL_HOSTS,
     title="The other end of the inner hop must prove who it is, or mail waits",
-    remedy=DOMAINS,
+    remedy=APPLY,
 )
 def test_inner_policy(seen: Seen, verdict: Verdict) -> None:
     found = answers(seen, "inner_policy")

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from cjsm_connect.lab import machine
 from cjsm_connect.results import CjsmError
 
 
@@ -47,6 +48,7 @@ def command(rooms: Any) -> None:
 
     Needs root on Debian. Installs what the lab needs, saying so. The lab is left up to look around in.
     """
+    machine.require(lambda text: click.echo(text, err=True))
     started = time.monotonic()
     times = [taken(rooms, number, step) for number, step in enumerate(STEPS, 1)]
     verified = verify(rooms)
