@@ -193,7 +193,7 @@ HINTS = {
     "a password is required": "sudo asked for a password; expected what ssh.sudo says in the organisation file",
     "is not in the sudoers": "the user may not use sudo there",
     "incorrect password": "sudo refused the password",
-    "python3: No such file": "python3 is missing; install it there first: apt install python3-minimal",
+    "failed to run command": "python3 is missing; install it there first: apt install python3-minimal",
     "No space left on device": "its disk is full; nothing was replaced. Make room, then run this again",
 }
 
