@@ -1,5 +1,6 @@
 """What tests share: the lab in its healthy state, and the command line on it."""
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -7,7 +8,7 @@ import pytest
 
 from cjsm_connect.lab import Lab, healthy
 
-NAME = "test"
+NAME = os.environ.get("CJSM_TEST_LAB", "test")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
