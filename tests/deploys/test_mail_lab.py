@@ -61,9 +61,8 @@ def send_out(lab, subject):
 @pytest.mark.touches("mail", "relay", "hub")
 def test_a_message_arrives_at_another_member_unharmed_and_from_the_suffixed_sender(lab):
     send_out(lab, "out")
-    found = until(lambda: mailboxes.messages(lab.name, "hub", "charity"))
-    assert [str(one["Subject"]) for one in found] == ["out"]
-    assert str(found[0]["From"]) == f"{OURS}.cjsm.net"
+    found = until(lambda: [one for one in mailboxes.messages(lab.name, "hub", "charity") if one["Subject"] == "out"])
+    assert [str(one["From"]) for one in found] == [f"{OURS}.cjsm.net"]
     assert found[0].get_content().startswith(TEXT)
 
 
