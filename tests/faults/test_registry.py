@@ -70,10 +70,12 @@ def test_a_command_that_fails_on_the_host_is_a_fault_that_was_not_made() -> None
         Patient("relay", Host().execute).read("/etc/missing")
 
 
+CATALOGUE = load(ROOT / "checks/requirements.toml")
+
+
 @pytest.mark.parametrize("known", every_fault().values(), ids=lambda known: known.id)
 def test_every_fault_names_a_role_a_requirement_and_what_happened(known: Fault) -> None:
-    catalogue = load(ROOT / "checks/requirements.toml")
     assert known.host in ROLES
-    assert {known.violates, *known.entails} <= set(catalogue.requirements)
+    assert {known.violates, *known.entails} <= set(CATALOGUE.requirements)
     assert known.story
     assert all(known.entails.values())

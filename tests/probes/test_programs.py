@@ -10,6 +10,8 @@ from cjsm_connect import remote
 from cjsm_connect.probes import programs
 from cjsm_connect.probes.arguments import ARGUMENTS
 
+pytestmark = pytest.mark.slow
+
 COLLECTOR = (*(f"observe.{topic}" for topic in ARGUMENTS), "observe.host")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from cjsm_connect.remote import common, delivery
 
+pytestmark = pytest.mark.slow
+
 SUBMITTED = {"token": "t", "mark": "m", "sender": "", "recipient": "discard@selftest.invalid", "seconds": 0.2}
 JOURNAL = """\
 Nov 21 12:00:01 relay postfix/cleanup[1]: 4dAAAAAA: message-id=<other.m@selftest.invalid>

@@ -44,6 +44,7 @@ def test_a_topic_that_breaks_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPa
     assert found["two"] == {"fine": True}
 
 
+@pytest.mark.slow
 def test_a_topic_that_hangs_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     topic(monkeypatch, "slow", lambda _: time.sleep(30))
     topic(monkeypatch, "fast", lambda _: {"fine": True})

@@ -11,6 +11,8 @@ import pytest
 
 from cjsm_connect.remote.observe import domains, relay, tls
 
+pytestmark = pytest.mark.slow
+
 ENTRIES = """\
 198.51.100.10:4545 inet n -      n       -       -       smtpd -o smtpd_tls_req_ccert=yes
 cjsm       unix  -       -       n       -       -       smtp

@@ -21,7 +21,10 @@ from cjsm_connect.remote import handshake, messages, smtp, smuggling, tries
 from tests.remote.servers import Authority, scripted, serving, starttls
 
 ENVELOPE = {"sender": "a@council.example", "recipients": ["discard@selftest.invalid"]}
-pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion")  # asking for old versions is the point
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:ssl.TLSVersion"),  # asking for old versions is the point
+    pytest.mark.slow,
+]
 CLEAN = {"token": "t1", "message": {"content": "clean", "mark": "m"}}
 
 
