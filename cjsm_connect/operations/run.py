@@ -38,6 +38,10 @@ class Progress(BaseStateCallback):
     """Says what pyinfra does, host by host and step by step."""
 
     @staticmethod
+    def operation_start(state: Any, op_hash: Any) -> None:
+        emit({"step": step_name(state, op_hash), "state": "started"})
+
+    @staticmethod
     def operation_host_start(state: Any, host: Any, op_hash: Any) -> None:
         started[host.name, op_hash] = time.monotonic()
 

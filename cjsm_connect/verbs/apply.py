@@ -107,8 +107,10 @@ def shown(line: str) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(line)
     except ValueError:
         return {}
+    if row.get("state") == "started":
+        click.echo(f"{row['step']} ...", err=True)
     if row.get("seconds", 0) >= SHOWN_SECONDS or row.get("state") == "failed":
-        click.echo(f"  {row['host']:<10} {row['step']}: {row['state']} ({row['seconds']:.1f} s)", err=True)
+        click.echo(f"  {row['host']:<10} {row['state']} ({row['seconds']:.1f} s)", err=True)
     return row
 
 

@@ -59,3 +59,18 @@ def test_a_host_whose_disk_is_full_keeps_what_it_had(lab, cjsm):
     assert "relay: failed." in done.stderr and "disk is full" in done.stderr
     assert "Traceback" not in done.stderr
     assert "# by hand" in lab.exec("relay", ["cat", "/etc/postfix/main.cf"]).stdout
+
+
+def test_a_returned_certificate_for_another_key_is_refused_before_anything_is_sent(lab, cjsm):
+    answer = lab.organisation_folder / "certificates/relay.pem"
+    right = answer.read_text()
+    answer.write_text((lab.organisation_folder / "certificates/mail-inner.pem").read_text())
+    try:
+        done = cjsm("apply")
+    finally:
+        answer.write_text(right)
+    assert done.returncode == 2
+    assert "the returned certificate for the hub key belongs to another key" in done.stderr
+    assert "does not lead to the declared CA" in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert cjsm("status").returncode == 0
