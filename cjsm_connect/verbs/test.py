@@ -21,6 +21,7 @@ LINT = (
 )
 TIERS = {"unit": "not lab and not vm and not slow", "lab": "lab", "vm": "vm"}
 WHOLE_UNIT = "not lab and not vm"
+SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
 
 
 @click.command("test", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -36,8 +37,8 @@ def command(rooms: Any, arguments: tuple[str, ...]) -> None:
         raise CjsmError("`test` needs a clone of the repository: an installed cjsm has no tests")
     tier, rest = (arguments[0], arguments[1:]) if arguments[:1] and arguments[0] in TIERS else ("", arguments)
     if tier:
-        sys.exit(pytest(rooms.root, TIERS[tier], rest))
-    steps = [lint(rooms.root), pytest(rooms.root, WHOLE_UNIT, ("-n", "2", *rest))]
+        sys.exit(pytest(rooms.root, TIERS[tier], rest or SIDE_BY_SIDE * (tier == "unit")))
+    steps = [lint(rooms.root), pytest(rooms.root, WHOLE_UNIT, (*SIDE_BY_SIDE, *rest))]
     if os.geteuid() == 0 and sys.platform == "linux":
         steps.append(pytest(rooms.root, TIERS["lab"], rest))
     else:
