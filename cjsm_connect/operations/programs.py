@@ -11,7 +11,7 @@ from cjsm_connect.desired.snapshot import COLLECT, COLLECTOR, map_set, questions
 from cjsm_connect.operations.ssh import Program
 
 CONFIRM_SECONDS = 90  # after this long without a fresh connection the host puts its old rules back
-INSTALLER = (*COLLECTOR, "generation", "keys", "validate", "install")
+INSTALLER = (*COLLECTOR, "generation", "keys", "validate", "staging", "install")
 ACTIVATOR = (*COLLECTOR, "generation", "health", "activate")
 
 

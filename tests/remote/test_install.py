@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from cjsm_connect.remote import collect, common, generation, install, validate
+from cjsm_connect.remote import collect, common, generation, install, staging, validate
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
@@ -16,7 +16,7 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 def state(tmp_path, monkeypatch):
     """A host's state and staging below a temporary folder."""
     monkeypatch.setattr(collect, "STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(install, "mount_point", lambda _path: str(tmp_path))
+    monkeypatch.setattr(staging, "mount_point", lambda _path: str(tmp_path))
     return tmp_path
 
 
