@@ -16,15 +16,16 @@ ALGORITHMS = {
 
 
 def settle(key: dict[str, Any]) -> str:
-    """Bring one key to where it should be: made, closed, requested, and served with its certificate."""
+    """Bring one key to where it should be: made, closed and requested; returns its name.
+
+    New objects that nothing refers to yet, and a mode that is only made stricter: harmless before validation.
+    """
     if not os.path.exists(key["path"]):
         make(key)
     os.chown(key["path"], 0, 0)
     os.chmod(key["path"], 0o600)
     if not os.path.exists(key["request_path"]) or not common.read(key["request_path"]).strip():
         request(key)
-    if key["certificate"]:
-        install_chain(key)
     return str(key["name"])
 
 
@@ -53,17 +54,18 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("/", "\\/").replace("+", "\\+")
 
 
-def install_chain(key: dict[str, Any]) -> None:
-    """Key and certificates in one file, key first (smtp_tls_chain_files), if the certificate is this key's."""
+def chain(key: dict[str, Any]) -> str:
+    """Key and certificates as one file's text, key first (smtp_tls_chain_files).
+
+    Raises:
+        Failed: the certificate is not this key's.
+    """
     certificate = key["certificate"]
     wanted = common.run(["openssl", "pkey", "-in", key["path"], "-pubout"])
     found = common.run(["openssl", "x509", "-noout", "-pubkey"], certificate)
     if wanted != found:
         raise common.Failed(f"the returned certificate is not for the key {key['path']}")
-    fresh = fresh_path(key["chain_path"])
-    os.unlink(fresh)
-    common.write_private(fresh, common.read(key["path"]).rstrip() + "\n" + certificate.rstrip() + "\n")
-    os.rename(fresh, key["chain_path"])
+    return common.read(key["path"]).rstrip() + "\n" + str(certificate).rstrip() + "\n"
 
 
 def fresh_path(path: str) -> str:

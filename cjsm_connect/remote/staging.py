@@ -21,7 +21,7 @@ from cjsm_connect.remote import collect, common, keys, validate
 
 @dataclass
 class Tree:
-    """What waits to be renamed: (file, staged path) pairs, and the new set of maps ("" for none)."""
+    """What waits to be renamed, in this order: (file, staged path) pairs, and the new set of maps ("" for none)."""
 
     files: list[tuple[dict[str, Any], str]]
     table_set: str
@@ -39,15 +39,24 @@ def prepared(arguments: dict[str, Any]) -> Iterator[Tree]:
         make_directory(directory)
     stages: dict[str, str] = {}
     try:
-        staged = [(file, stage(file, stages)) for file in arguments["files"]]
+        made = [keys.settle(key) for key in arguments["keys"]]
+        chains = [chain_file(key) for key in arguments["keys"] if key["certificate"]]
+        staged = [(file, stage(file, stages)) for file in (*chains, *arguments["files"])]
         pairs = [(file["path"], path) for file, path in staged]
         with validate.postfix_folder(pairs) as configuration:
             validate.everything(pairs, configuration)
             table_set = stage_maps(arguments["maps"], arguments["map_set"], configuration)
-        yield Tree(staged, table_set, [keys.settle(key) for key in arguments["keys"]])
+        validate.rulesets(arguments["firewalls"])
+        yield Tree(staged, table_set, made)
     finally:
         for folder in stages.values():
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def chain_file(key: dict[str, Any]) -> dict[str, Any]:
+    """A key with its returned certificate as a file to stage; secret, so that no generation keeps it."""
+    closed = {"owner": "root", "group": "root", "mode": 0o600, "secret": True}
+    return {"path": key["chain_path"], "text": keys.chain(key), **closed}
 
 
 def make_directory(directory: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from cjsm_connect.remote import common
+from cjsm_connect.remote import common, firewall
 
 # path on the host -> the command that reads the staged copy; {} is its path. The first pattern that fits is used.
 COMMANDS = [
@@ -43,6 +43,14 @@ def one(path: str, copy: str) -> None:
             if code:
                 raise common.Failed(f"{path} is not valid, {argv[0]} says: {(err or out).strip()[-600:]}")
             return
+
+
+def rulesets(walls: list[dict[str, Any]]) -> None:
+    """nft(8) reads every new ruleset as a whole and loads nothing (-c)."""
+    for wall in walls:
+        code, _, err = common.attempt([firewall.NFT, "-c", "-f", "-"], text=wall["ruleset"])
+        if code:
+            raise common.Failed(f"the rules of {wall['table']} are not valid, nft says: {err.strip()[-600:]}")
 
 
 @contextlib.contextmanager

@@ -4,10 +4,11 @@ import getpass
 import grp
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
-from cjsm_connect.remote import collect, common, generation, install, staging, validate
+from cjsm_connect.remote import collect, common, firewall, generation, install, staging, validate
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
@@ -146,3 +147,50 @@ def test_a_set_of_tables_that_was_edited_by_hand_is_not_the_one_installed(tmp_pa
 def test_a_path_below_a_file_is_absent_and_no_error(tmp_path):
     (tmp_path / "x").write_text("")
     assert collect.entry(str(tmp_path / "x/y"), None, {}) == {"kind": "absent"}
+
+
+@pytest.fixture
+def key(tmp_path, monkeypatch):
+    """A key that is not there yet; whoever runs the tests stands for root."""
+    monkeypatch.setattr(staging, "numbers", lambda _item: (os.getuid(), os.getgid()))
+    monkeypatch.setattr(os, "chown", lambda *_: None)
+    names = {"common_name": "relay.example", "names": ["relay.example"], "organisation": "Example", "name": "hub"}
+    paths = {"path": "hub.key", "request_path": "hub.csr", "chain_path": "hub.chain.pem"}
+    return names | {kind: str(tmp_path / name) for kind, name in paths.items()} | {"algorithm": "ec-p256"}
+
+
+def signed(key):
+    """A certificate for the key, signed by itself."""
+    return common.run(["openssl", "x509", "-req", "-in", key["request_path"], "-signkey", key["path"], "-days", "2"])
+
+
+def test_a_returned_certificate_is_renamed_into_place_closed_and_never_kept(tmp_path, key):
+    install.install(wanted() | {"keys": [key | {"certificate": None}]})
+    (tmp_path / "hub.chain.pem").write_text("the chain before")
+    done = install.install(wanted() | {"keys": [key | {"certificate": signed(key)}]})
+    chain = (tmp_path / "hub.chain.pem").read_text()
+    assert chain.startswith((tmp_path / "hub.key").read_text())
+    assert chain.endswith("-----END CERTIFICATE-----\n")
+    assert stat.S_IMODE((tmp_path / "hub.chain.pem").stat().st_mode) == 0o600
+    kept = [path.name for path in (tmp_path / "state/generations").rglob("*") if path.is_file()]
+    assert set(kept) == {"manifest.json"}
+    generation.restore(done["generation"])
+    assert (tmp_path / "hub.chain.pem").read_text() == chain
+
+
+def test_a_certificate_for_another_key_is_refused_before_anything_is_renamed(tmp_path, key):
+    other = key | {name: key[name] + ".other" for name in ("path", "request_path", "chain_path")}
+    install.install(wanted() | {"keys": [other | {"certificate": None}]})
+    with pytest.raises(common.Failed, match="not for the key"):
+        install.install(wanted(file(tmp_path / "x", "new")) | {"keys": [key | {"certificate": signed(other)}]})
+    assert not (tmp_path / "x").exists()
+    assert not (tmp_path / "hub.chain.pem").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not Path(firewall.NFT).exists(), reason="only root may ask nft")
+def test_rules_that_nft_refuses_are_refused_before_anything_is_renamed(tmp_path):
+    wall = {"table": "inet cjsm", "boot_path": "/none", "ruleset": "table inet cjsm { chain c { ipp saddr 1; } }\n"}
+    with pytest.raises(common.Failed, match=r"nft says: .*syntax error"):
+        install.install(wanted(file(tmp_path / "x", "new")) | {"firewalls": [wall]})
+    assert not (tmp_path / "x").exists()
+    assert collect.generation() == 0
