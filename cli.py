@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from cjsm_connect.verbs import cjsm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cjsm_connect.desired import Desired
     from cjsm_connect.organisation import Host, Organisation
 
@@ -19,11 +21,17 @@ class Rooms:
 
     root: Path
 
-    def desired(self, organisation: Organisation, host: Host) -> Desired:
-        """Everything a host must have, of all concerns."""
+    def desired(self, organisation: Organisation, host: Host, only: Iterable[str] = ()) -> Desired:
+        """Everything a host must have, of all concerns or of `only` some."""
         from deploys.connection import desired
 
-        return desired(organisation, host)
+        return desired(organisation, host, only)
+
+    def together(self, only: Iterable[str]) -> tuple[str, ...]:
+        """The concerns that are taken when `only` these are asked for; an error if there is no such concern."""
+        from deploys.connection import together
+
+        return together(only)
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
     names = ("rsyslog", "logrotate", "chrony", *(("rsyslog-openssl",) if forwards else ()))
     return Desired(
         packages=tuple(Package(name) for name in names),
-        directories=(Directory(FOLDER, "root", "adm", 0o750),),
+        directories=(Directory(FOLDER, "root", "adm", 0o750), *((Directory("/etc/cjsm"),) if forwards else ())),
         files=tuple(_files(organisation)),
         services=tuple(_services(organisation)),
         health=(

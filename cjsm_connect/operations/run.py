@@ -82,8 +82,10 @@ def converge_all(organisation: Organisation, job: dict[str, Any]) -> dict[str, A
     state = prepared(organisation, job["hosts"])
     module, _, function = job["desired"].partition(":")
     desired = getattr(importlib.import_module(module), function)
+    only = tuple(job.get("only", ()))
     jobs = {
-        name: Job(organisation, desired(organisation, organisation.host(name)), job["about"]) for name in job["hosts"]
+        name: Job(organisation, desired(organisation, organisation.host(name), only), job["about"])
+        for name in job["hosts"]
     }
 
     @deploy("Connection")

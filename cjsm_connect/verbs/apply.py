@@ -16,6 +16,7 @@ from cjsm_connect.organisation import Organisation
 from cjsm_connect.results import CjsmError
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
+from cjsm_connect.verbs._scope import Scope, scope_options
 from cjsm_connect.verbs.plan import described, steps
 
 SHOWN_SECONDS = 0.1  # a step that took less had nothing to do
@@ -24,21 +25,20 @@ SHOWN_SECONDS = 0.1  # a step that took less had nothing to do
 @click.command("apply")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@click.option("--limit", multiple=True, metavar="HOST", help="Only this host; may be given more than once.")
+@scope_options
 @organisation_option
-@click.pass_obj
-def command(rooms: Any, organisation: Organisation, yes: bool, as_json: bool, limit: tuple[str, ...]) -> None:
+def command(organisation: Organisation, yes: bool, as_json: bool, scope: Scope) -> None:
     """Make every host what the organisation file says; shows the plan and asks first.
 
     Exit code: 0 done or nothing to do, 1 changed and put back by itself, 2 could not run.
     """
-    before = subjects(organisation, rooms.desired, limit)
+    before = subjects(organisation, scope.desired_of, scope.limit)
     stop_on_problems(before)
     outcome: dict[str, Any] = {}
     if any(item.change for item in before):
         agreed(before, yes, organisation, quiet=as_json)
-        outcome = converged(organisation, before)
-        after = subjects(organisation, rooms.desired, limit)
+        outcome = converged(organisation, before, scope.only)
+        after = subjects(organisation, scope.desired_of, scope.limit)
     else:
         after = before
     fetched = fetch_requests(organisation, after)
@@ -73,7 +73,7 @@ def agreed(found: list[Subject], yes: bool, organisation: Organisation, quiet: b
         raise CjsmError("nothing was changed")
 
 
-def converged(organisation: Organisation, found: list[Subject]) -> dict[str, Any]:
+def converged(organisation: Organisation, found: list[Subject], only: tuple[str, ...] = ()) -> dict[str, Any]:
     """Run pyinfra in a process of its own over the hosts that differ; shows its progress, returns the outcome."""
     differing = [item for item in found if item.change]
     job = {
@@ -81,6 +81,7 @@ def converged(organisation: Organisation, found: list[Subject]) -> dict[str, Any
         "hosts": [item.name for item in differing],
         "snapshots": {item.name: item.snapshot for item in differing},
         "desired": "deploys.connection:desired",
+        "only": only,
         "about": about(organisation),
     }
     argv = [sys.executable, "-m", "cjsm_connect.operations.run"]

@@ -14,19 +14,19 @@ from cjsm_connect.desired.lacking import lacking
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
+from cjsm_connect.verbs._scope import Scope, scope_options
 
 
 @click.command("plan")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@click.option("--limit", multiple=True, metavar="HOST", help="Only this host; may be given more than once.")
+@scope_options
 @organisation_option
-@click.pass_obj
-def command(rooms: Any, organisation: Organisation, as_json: bool, limit: tuple[str, ...]) -> None:
+def command(organisation: Organisation, as_json: bool, scope: Scope) -> None:
     """What apply would change, host by host, with diffs. Reads only.
 
     Exit code: 0 nothing to do, 1 changes, 2 a host could not be looked at.
     """
-    found = subjects(organisation, rooms.desired, limit)
+    found = subjects(organisation, scope.desired_of, scope.limit)
     if as_json:
         click.echo(json.dumps({"hosts": {item.name: as_data(item) for item in found}}, indent=1))
     else:

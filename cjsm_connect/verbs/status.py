@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import click
 
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.verbs._hosts import subjects
 from cjsm_connect.verbs._organisation import organisation_option
+from cjsm_connect.verbs._scope import Scope, scope_options
 from cjsm_connect.verbs.plan import as_data, exit_code, steps
 
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@scope_options
 @organisation_option
-@click.pass_obj
-def command(rooms: Any, organisation: Organisation, as_json: bool) -> None:
+def command(organisation: Organisation, as_json: bool, scope: Scope) -> None:
     """Has any host drifted from what the organisation file says?
 
     Exit code: 0 no, 1 drift, 2 a host could not be looked at.
     """
-    found = subjects(organisation, rooms.desired)
+    found = subjects(organisation, scope.desired_of, scope.limit)
     if as_json:
         click.echo(json.dumps({"hosts": {item.name: as_data(item) for item in found}}, indent=1))
     else:
