@@ -29,6 +29,23 @@ def running_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         lab.down()
 
 
+@pytest.fixture(scope="session")
+def running_pair(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A healthy lab with two relays; it is ended with the tests."""
+    report = request.config.pluginmanager.getplugin("terminalreporter")
+    lab = Lab(f"{NAME}-pair", report.write_line if report else print)
+    healthy.ensure(lab, relays=2)
+    yield lab
+    lab.down()
+
+
+@pytest.fixture
+def pair(running_pair: Lab) -> Iterator[Lab]:
+    """The healthy lab with two relays; all its hosts are reset after the test, as each relay has a part in it."""
+    yield running_pair
+    running_pair.reset()
+
+
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, running_lab: Lab) -> Lab:
     """The healthy lab. `@pytest.mark.touches("relay")` says which hosts a test leaves changed: they are reset first."""

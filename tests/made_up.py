@@ -26,6 +26,20 @@ def organisation(**changes: Any) -> Organisation:
     return _with(changes) if changes else _unchanged()
 
 
+def with_relays(number: int) -> Organisation:
+    """The lab's organisation with so many relays, each like the first."""
+    hosts = lab_file()["hosts"]
+    [first] = [host for host in hosts if host["role"] == "relay"]
+    others = [_like(first, at) for at in range(2, number + 1)]
+    return organisation(hosts=[*hosts, *others])
+
+
+def _like(first: dict[str, Any], at: int) -> dict[str, Any]:
+    name, address = f"relay{at}", f"198.51.100.{9 + at}"
+    own = {"name": name, "fqdn": f"{name}.council.example", "reboot_time": f"05:{at:02}"}
+    return {**first, **own, "address": address, "interfaces": {"dmz": address}}
+
+
 @cache
 def _unchanged() -> Organisation:
     return _with({})

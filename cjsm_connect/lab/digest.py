@@ -15,9 +15,9 @@ SOURCES = (
 )  # fmt: skip
 
 
-def of_applied(root: Path = CLONE) -> str:
-    """A digest of everything that an applied lab is made from: sources, images and the lab's authorities."""
-    content = hashlib.sha256(images.digest().encode())
+def of_applied(relays: int = 1, root: Path = CLONE) -> str:
+    """A digest of everything that an applied lab is made from: its relays, sources, images and the authorities."""
+    content = hashlib.sha256(f"{images.digest()} {relays}".encode())
     content.update(authority.pem(authority.operator().root).encode())
     for path in sorted(file for source in SOURCES for file in _files(root / source)):
         content.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())

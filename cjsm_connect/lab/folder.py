@@ -8,8 +8,12 @@ from pathlib import Path
 from cjsm_connect.lab import access, authority, hub
 from cjsm_connect.lab.entry import CLONE, organisation_folder
 from cjsm_connect.lab.machine import remove_tree, write
-from cjsm_connect.lab.topology import HOSTS, Host
+from cjsm_connect.lab.members import members, relays
+from cjsm_connect.lab.topology import RELAY, Host, relay
+from cjsm_connect.results import CjsmError
 
+DESCRIPTION = CLONE / "inventories" / "lab"
+ORGANISATION = "organisation.toml"
 CERTIFICATES = "certificates"
 INNER = "-inner"  # HOST-inner.csr asks the organisation's own authority, HOST.csr the operator
 
@@ -17,26 +21,50 @@ INNER = "-inner"  # HOST-inner.csr asks the organisation's own authority, HOST.c
 def prepare(lab: str) -> None:
     """Write what the lab knows into the folder: trust anchors, fingerprints, the SSH key and the pinned host keys."""
     target = organisation_folder(lab)
-    _copy_description(target)
+    _copy_description(target, relays(lab))
     key = access.administrator()
     write(target / "ssh" / key.name, key.read_text(), 0o600)
     write(target / "ssh" / f"{key.name}.pub", access.public(key))
-    write(target / "known_hosts", access.known_hosts(list(HOSTS.values())))
+    write(target / "known_hosts", access.known_hosts(members(lab)))
     write(target / "hub" / "ca.pem", authority.pem(authority.operator().root))
     write(target / "hub" / "inner-ca.pem", authority.pem(authority.inner().root))
     title = "# sha256 of the public key of the hub's client certificate, one a line"
     write(target / "hub" / "fingerprints.txt", "\n".join([title, *hub.fingerprints()]) + "\n")
 
 
-def _copy_description(target: Path) -> None:
-    """A lab of another name describes itself by a copy of the lab's own organisation file."""
-    source = CLONE / "inventories" / "lab"
-    if target == source:
+def require_describable(lab: str, number: int) -> None:
+    """The organisation file of the lab `lab` is kept in the clone and has one relay; more want another lab's name."""
+    if number > 1 and organisation_folder(lab) == DESCRIPTION:
+        raise CjsmError(
+            f"the lab '{lab}' is described by {DESCRIPTION / ORGANISATION}, which has one relay; "
+            f"start several under another name: cjsm lab up --lab several --relays {number}"
+        )
+
+
+def _copy_description(target: Path, number: int) -> None:
+    """A lab of another name describes itself by a copy of the lab's own organisation file, with all its relays."""
+    if target == DESCRIPTION or not DESCRIPTION.exists():
         return
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("organisation.toml", "inventory.py"):
-        if (source / name).exists() and not (target / name).exists():
-            shutil.copy(source / name, target / name)
+    if not (target / ORGANISATION).exists():
+        write(target / ORGANISATION, with_relays((DESCRIPTION / ORGANISATION).read_text(), number))
+        shutil.copy(DESCRIPTION / "inventory.py", target / "inventory.py")
+
+
+def with_relays(description: str, number: int) -> str:
+    """The lab's organisation file with so many relays: what it says of the first is said of each, with another name,
+    other addresses and another time to restart."""
+    start = description.index('[[hosts]]\nname = "relay"\n')
+    end = description.index("\n[[", start) + 1
+    block = description[start:end]
+    return description[:end] + "".join(_described(block, other) for other in range(2, number + 1)) + description[end:]
+
+
+def _described(block: str, number: int) -> str:
+    host = relay(number)
+    minutes = 5 * 60 + 10 * number
+    named = block.replace('name = "relay"', f'name = "{host.name}"').replace(RELAY.fqdn, host.fqdn)
+    return named.replace(RELAY.address, host.address).replace("04:00", f"{minutes // 60:02}:{minutes % 60:02}")
 
 
 def remove_generated(lab: str) -> None:
@@ -63,7 +91,7 @@ def _answer(request: Path) -> Path:
 def save_certificates(lab: str, target: Path) -> None:
     """Keep requests and chains as they are now; they belong to the keys on the hosts."""
     target.mkdir(parents=True, exist_ok=True)
-    for file in _certificates_of(organisation_folder(lab) / CERTIFICATES, list(HOSTS.values())):
+    for file in _certificates_of(organisation_folder(lab) / CERTIFICATES, members(lab)):
         shutil.copy(file, target / file.name)
 
 

@@ -13,21 +13,21 @@ from cjsm_connect.lab.laboratory import HEALTHY, Lab
 from cjsm_connect.results import CjsmError
 
 
-def ensure(lab: Lab) -> None:
+def ensure(lab: Lab, relays: int = 1) -> None:
     """Have the lab run with a `healthy` label made from the present sources; build it only if there is none.
 
     Raises:
         CjsmError: apply failed; the lab is left as it was then.
     """
-    digest = of_applied()
+    digest = of_applied(relays)
     stamp = LABS / lab.name / "healthy.digest"
     if lab.running() and HEALTHY in labels.saved(lab.name) and stamp.is_file() and stamp.read_text() == digest:
         return
     lab.down()
     if kept.is_kept(HEALTHY, digest):
-        lab.up(HEALTHY, digest)
+        lab.up(HEALTHY, digest, relays)
     else:
-        lab.up()
+        lab.up(relays=relays)
         build(lab)
         lab.save(HEALTHY)
         lab.keep(HEALTHY, digest)

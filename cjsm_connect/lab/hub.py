@@ -14,8 +14,9 @@ from typing import Any
 
 from cjsm_connect.lab import authority, hosts
 from cjsm_connect.lab.machine import write
+from cjsm_connect.lab.members import members
 from cjsm_connect.lab.rendering import TEMPLATES, render
-from cjsm_connect.lab.topology import HUB, RELAY
+from cjsm_connect.lab.topology import HUB, Host
 from cjsm_connect.results import CjsmError
 
 PORT = 4545
@@ -59,7 +60,7 @@ class Hub:
         if unknown := set(changes) - known:
             raise CjsmError(f"the hub has no setting '{min(unknown)}'; it has {', '.join(sorted(known))}.")
         settings = replace(self.settings, **changes)
-        _write_configuration(hosts.root(self.lab, HUB), settings)
+        _write_configuration(hosts.root(self.lab, HUB), settings, relays_of(self.lab))
         done = hosts.run_in(self.lab, HUB, ["postfix", "reload"])
         if done.returncode:
             raise CjsmError(f"the hub's Postfix refused its new settings: {done.stderr.strip()}")
@@ -70,7 +71,12 @@ class Hub:
         return self.configure(**asdict(Settings()))
 
 
-def give(root: Path) -> None:
+def relays_of(lab: str) -> list[Host]:
+    """The relays that the hub knows, in the order in which it tries them."""
+    return [host for host in members(lab) if host.name.startswith("relay")]
+
+
+def give(root: Path, relays: list[Host]) -> None:
     """Write keys, certificates and configuration into the hub's root before it starts."""
     write(root / FOLDER / "ca.pem", authority.pem(authority.operator().root))
     for name, common_name in CERTIFICATES.items():
@@ -78,7 +84,7 @@ def give(root: Path) -> None:
         write(root / FOLDER / f"{name}.key", key, 0o600)
         write(root / FOLDER / f"{name}.pem", chain)
     write(root / FOLDER / "footer.py", (TEMPLATES / "footer.py").read_text())
-    _write_configuration(root, _settings(root))
+    _write_configuration(root, _settings(root), relays)
 
 
 def fingerprints() -> list[str]:
@@ -92,18 +98,18 @@ def _settings(root: Path) -> Settings:
     return Settings(**json.loads(kept.read_text())) if kept.exists() else Settings()
 
 
-def _write_configuration(root: Path, settings: Settings) -> None:
+def _write_configuration(root: Path, settings: Settings, relays: list[Host]) -> None:
     values = {
         "settings": settings,
         "address": HUB.address,
         "port": PORT,
-        "relay_name": RELAY.fqdn,
+        "relay_names": ":".join(relay.fqdn for relay in relays),
         "relayed": [domain + suffix for domain in ORGANISATION for suffix in ("", SUFFIX)],
         "classes": lambda side: _classes(settings.rewriting, side),
     }
     write(root / "etc/postfix/main.cf", render("hub-main.cf.j2", **values))
     write(root / "etc/postfix/master.cf", render("hub-master.cf.j2", **values))
-    for name, rows in _tables().items():
+    for name, rows in _tables(relays).items():
         write(root / FOLDER / name, rows)
     write(root / FOLDER / "settings.json", json.dumps(asdict(settings), indent=2) + "\n")
 
@@ -114,12 +120,17 @@ def _classes(rewriting: str, side: str) -> str:
     return ", ".join(f"{place}_{side}" for place in places)
 
 
-def _tables() -> dict[str, str]:
-    """pcre_table(5): the suffix off, the suffix on unless it is there already or the sender is the hub, and the way."""
+def _tables(relays: list[Host]) -> dict[str, str]:
+    """pcre_table(5): the suffix off, the suffix on unless it is there already or the sender is the hub, and the way.
+
+    How the real hub spreads mail over several relays is not published. This one tries them in turn, always from the
+    first, as Postfix does with a list of next hops (postconf(5), smtp_fallback_relay; transport(5)).
+    """
     suffix, own = re.escape(SUFFIX), re.escape(HUB.fqdn)
+    way = ", ".join(f"[{relay.address}]:{PORT}" for relay in relays)
     domains = "|".join(re.escape(domain) for domain in ORGANISATION)
     return {
         "recipients": f"/^(.+){suffix}$/ $1\n",
         "senders": f"/^(.+@(?!.*{suffix}$)(?!{own}$).+)$/ $1{SUFFIX}\n",
-        "transport": f"/@({domains})({suffix})?$/ cjsm-out:[{RELAY.address}]:{PORT}\n",
+        "transport": f"/@({domains})({suffix})?$/ cjsm-out:{way}\n",
     }

@@ -30,7 +30,7 @@ def give(root: Path, lab: str, host: Host) -> None:
     if host.managed:
         write(root / "etc/apt/sources.list.d/debian.sources", apt_source())
     if host.name == "hub":
-        hub.give(root)
+        hub.give(root, hub.relays_of(lab))
     if host.name == "outside":
         outside.give(root)
 

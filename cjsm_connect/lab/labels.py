@@ -11,7 +11,8 @@ from pathlib import Path
 from cjsm_connect.lab import folder, hosts, images
 from cjsm_connect.lab.entry import LABS
 from cjsm_connect.lab.machine import remove_tree, write
-from cjsm_connect.lab.topology import HOSTS, Host
+from cjsm_connect.lab.members import members, named
+from cjsm_connect.lab.topology import Host
 from cjsm_connect.results import CjsmError
 
 BARE = "bare"  # the state before anything happened: the images alone
@@ -42,7 +43,7 @@ def read(lab: str, label: str) -> Label:
 
 def save_bare(lab: str) -> None:
     """Record the images of now as the state before anything happened."""
-    store(home(lab) / BARE, {host.name: images.lowers(host.image) for host in HOSTS.values()})
+    store(home(lab) / BARE, {host.name: images.lowers(host.image) for host in members(lab)})
 
 
 def save(lab: str, label: str) -> None:
@@ -68,7 +69,7 @@ def current(lab: str) -> dict[str, list[Path]]:
     """The layers from which each host was last started."""
     path = LABS / lab / "layers.json"
     rows = json.loads(path.read_text()) if path.exists() else {}
-    return {name: [Path(layer) for layer in rows.get(name, [])] for name in HOSTS}
+    return {name: [Path(layer) for layer in rows.get(name, [])] for name in named(lab)}
 
 
 def set_current(lab: str, layers: dict[str, list[Path]]) -> None:
@@ -95,7 +96,7 @@ def home(lab: str) -> Path:
 def load(path: Path) -> Label:
     """Read a label's folder."""
     rows = json.loads((path / "label.json").read_text())
-    layers = {name: [Path(layer) for layer in rows[name]] for name in HOSTS}
+    layers = {name: [Path(layer) for layer in stack] for name, stack in rows.items()}
     return Label(layers, path / folder.CERTIFICATES)
 
 

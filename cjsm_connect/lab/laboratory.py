@@ -1,4 +1,4 @@
-"""The lab as a whole: five hosts and the networks between them, started, stopped, saved and reset together."""
+"""The lab as a whole: its hosts and the networks between them, started, stopped, saved and reset together."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cjsm_connect.lab import entry, folder, hosts, images, kept, labels, machine, network, updates
+from cjsm_connect.lab import entry, folder, hosts, images, kept, labels, machine, members, network, updates
 from cjsm_connect.lab.digest import of_applied
 from cjsm_connect.lab.entry import LABS
 from cjsm_connect.lab.hub import Hub
 from cjsm_connect.lab.labels import BARE
 from cjsm_connect.lab.machine import Say, locked, run, silent
-from cjsm_connect.lab.topology import ADMIN, HOSTS, Host, checked_name, chosen
+from cjsm_connect.lab.topology import ADMIN, EVERY_HOST, Host, checked_name, checked_relays, hosts_with
 from cjsm_connect.results import CjsmError
 
 HEALTHY = "healthy"
 INOTIFY_PER_HOST = 4  # seen: three of systemd, one of rsyslogd
+AT_ONCE = 5  # hosts that start or stop side by side: more would only wait for each other's processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +46,31 @@ class Lab:
     def organisation_folder(self) -> Path:
         return entry.organisation_folder(self.name)
 
+    @property
+    def hosts(self) -> list[Host]:
+        """Every host of the lab, `relay2` and later ones if it was started with more relays than one."""
+        return members.members(self.name)
+
     def running(self) -> bool:
         """Do all hosts run? A lab of which one host has died is not running."""
-        return entry.is_up(self.name) and all(hosts.first_process(self.name, host) for host in HOSTS.values())
+        return entry.is_up(self.name) and all(hosts.first_process(self.name, host) for host in self.hosts)
 
-    def up(self, label: str = BARE, digest: str = "") -> None:
+    def up(self, label: str = BARE, digest: str = "", relays: int = 1) -> None:
         """Start the lab, bare or from a label kept on this machine under `digest` (that of the present sources, if
-        none is given). A lab that runs is left as it is; what a killed start left is cleared first."""
+        none is given). A lab that runs is left as it is; what a killed start left is cleared first.
+
+        Raises:
+            CjsmError: the lab runs with another number of relays, or the machine cannot hold so many hosts.
+        """
         machine.require(self.say)
+        folder.require_describable(self.name, checked_relays(relays))
         images.ensure(self.say)
         with self._lock():
             if self.running():
+                self._must_have(relays)
                 self.say(f"the lab '{self.name}' is already up")
             else:
-                self._start(label, digest)
+                self._start(label, digest, relays)
             folder.prepare(self.name)
 
     def down(self) -> None:
@@ -72,19 +84,19 @@ class Lab:
 
     def status(self) -> list[HostState]:
         """Each host and how it is."""
-        return [self._state(host) for host in HOSTS.values()]
+        return [self._state(host) for host in self.hosts]
 
     def exec(self, host: str, argv: Sequence[str], input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command as root in a host, through its namespaces and not over SSH."""
-        return hosts.run_in(self.name, chosen([host])[0], list(argv), stdin=input)
+        return hosts.run_in(self.name, self._chosen([host])[0], list(argv), stdin=input)
 
     def address(self, host: str) -> str:
         """The IPv4 address at which a host answers SSH."""
-        return chosen([host])[0].address
+        return self._chosen([host])[0].address
 
     def root(self, host: str) -> Path:
         """A host's file system as a path of this machine."""
-        return hosts.root(self.name, chosen([host])[0])
+        return hosts.root(self.name, self._chosen([host])[0])
 
     def publish_update(self, package: str) -> str:
         """Put a newer version of a package into the security archive that the hosts look at; that version."""
@@ -92,23 +104,23 @@ class Lab:
 
     def sign(self, names: Sequence[str] = ()) -> list[Path]:
         """Play the operator: certify what the hosts asked for in ORG/certificates."""
-        return folder.sign(self.name, chosen(list(names)))
+        return folder.sign(self.name, self._chosen(names))
 
     def save(self, label: str = HEALTHY) -> None:
         """Stop all hosts, freeze what happened to them as a label, and start them again on top of it."""
         labels.checked_label(label)
         with self._lock():
             self._must_run()
-            self._each(list(HOSTS.values()), self._power_off)
-            labels.set_current(self.name, {name: labels.freeze(self.name, host) for name, host in HOSTS.items()})
+            self._each(self.hosts, self._power_off)
+            labels.set_current(self.name, {host.name: labels.freeze(self.name, host) for host in self.hosts})
             labels.save(self.name, label)
-            self._boot(list(HOSTS.values()))
+            self._boot(self.hosts)
 
     def reset(self, names: Sequence[str] = (), label: str = HEALTHY) -> None:
         """Cut the power of hosts and start them again as they were when the label was saved."""
         with self._lock():
             self._must_exist()
-            wanted, state = chosen(list(names)), labels.read(self.name, label)
+            wanted, state = self._chosen(names), labels.read(self.name, label)
             self._each(wanted, self._discard)
             self._go_to(state, wanted)
 
@@ -116,28 +128,29 @@ class Lab:
         """Reboot hosts: everything that is only in memory is lost, the kernel's packet filter included."""
         with self._lock():
             self._must_exist()
-            wanted = chosen(list(names))
+            wanted = self._chosen(names)
             self._each(wanted, self._power_off)
             self._boot(wanted)
 
     def keep(self, label: str = HEALTHY, digest: str = "") -> Path:
         """Keep a saved label on this machine, so that a later `up` can start from it."""
-        return kept.keep(self.name, label, digest or of_applied())
+        return kept.keep(self.name, label, digest or of_applied(members.relays(self.name)))
 
-    def _start(self, label: str, digest: str) -> None:
-        found = None if label == BARE else kept.find(label, digest or of_applied())
+    def _start(self, label: str, digest: str, relays: int) -> None:
+        found = None if label == BARE else kept.find(label, digest or of_applied(relays))
         self._clear()
-        machine.require_inotify(INOTIFY_PER_HOST * len(HOSTS))
+        machine.require_inotify(INOTIFY_PER_HOST * len(hosts_with(relays)))
         home = LABS / self.name
         home.mkdir(parents=True, exist_ok=True)
         # one mount of its own: a lab leaves with it, and a host's disk costs no disk access
         run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=75%", "cjsm", str(home)])
+        members.remember(self.name, relays)
         labels.save_bare(self.name)
         if found:
             kept.adopt(self.name, label, found)
         network.make_switch(self.name)
         network.make_node(self.name, ADMIN)
-        self._go_to(labels.read(self.name, label), list(HOSTS.values()))
+        self._go_to(labels.read(self.name, label), self.hosts)
 
     def _go_to(self, state: labels.Label, wanted: list[Host]) -> None:
         """Start stopped hosts from a label's layers, with the certificates of that time."""
@@ -148,10 +161,10 @@ class Lab:
     def _boot(self, wanted: list[Host]) -> None:
         """Start hosts side by side and wait until each has started everything."""
         layers = labels.current(self.name)
-        self._each(wanted, lambda host: hosts.boot(self.name, host, layers[host.name]))
-        self._each(wanted, self._settle)
+        self._each(wanted, lambda host: self._start_host(host, layers[host.name]))
 
-    def _settle(self, host: Host) -> None:
+    def _start_host(self, host: Host, layers: list[Path]) -> None:
+        hosts.boot(self.name, host, layers)
         state = hosts.wait_settled(self.name, host)
         failed = "" if state == "running" else f"; failed: {', '.join(hosts.failed_units(self.name, host))}"
         self.say(f"{host.name} is {state} at {host.address}{failed}")
@@ -166,7 +179,7 @@ class Lab:
 
     def _clear(self) -> None:
         """End and remove whatever there is of the lab, in the order in which nothing can come back."""
-        self._each(list(HOSTS.values()), partial(hosts.cut_power, self.name))
+        self._each(EVERY_HOST, partial(hosts.cut_power, self.name))
         network.end_processes(self.name)
         network.remove_all(self.name)
         home = LABS / self.name
@@ -177,6 +190,17 @@ class Lab:
     def _state(self, host: Host) -> HostState:
         process = hosts.first_process(self.name, host)
         return HostState(host.name, host.address, hosts.state(self.name, host), process)
+
+    def _chosen(self, names: Sequence[str]) -> list[Host]:
+        return members.chosen(self.name, names)
+
+    def _must_have(self, relays: int) -> None:
+        found = members.relays(self.name)
+        if found != relays:
+            raise CjsmError(
+                f"the lab '{self.name}' runs with {found} relays, not {relays}; end it first: "
+                f"cjsm lab down --lab {self.name}"
+            )
 
     def _must_exist(self) -> None:
         if not entry.is_up(self.name):
@@ -193,7 +217,7 @@ class Lab:
         return locked(LABS / f"{self.name}.lock")
 
     @staticmethod
-    def _each(wanted: list[Host], work: Callable[[Host], object]) -> None:
-        """Do the same to several hosts at once; the first error is raised when all have ended."""
-        with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
+    def _each(wanted: Sequence[Host], work: Callable[[Host], object]) -> None:
+        """Do the same to several hosts, a few at a time; the first error is raised when all have ended."""
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             list(pool.map(work, wanted))

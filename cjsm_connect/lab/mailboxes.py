@@ -7,20 +7,20 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from cjsm_connect.lab import hosts
-from cjsm_connect.lab.topology import HOSTS
+from cjsm_connect.lab.members import named
 from cjsm_connect.results import CjsmError
 
 
 def send(lab: str, host: str, sender: str, recipients: list[str], message: str) -> None:
     """Hand a whole message (header, empty line, body) to the host's local submission (sendmail(1))."""
-    done = hosts.run_in(lab, HOSTS[host], ["sendmail", "-i", "-f", sender, "--", *recipients], stdin=message)
+    done = hosts.run_in(lab, named(lab)[host], ["sendmail", "-i", "-f", sender, "--", *recipients], stdin=message)
     if done.returncode:
         raise CjsmError(f"sendmail on {host} refused the message: {done.stderr.strip()}")
 
 
 def maildir(lab: str, host: str, user: str) -> Path:
     """A user's Maildir as a path of the machine."""
-    return hosts.root(lab, HOSTS[host]) / "home" / user / "Maildir"
+    return hosts.root(lab, named(lab)[host]) / "home" / user / "Maildir"
 
 
 def messages(lab: str, host: str, user: str) -> list[EmailMessage]:
@@ -37,5 +37,5 @@ def empty(lab: str, host: str, user: str) -> None:
 
 def log(lab: str, host: str) -> str:
     """The mail log of one of the lab's own hosts (hub, outside)."""
-    path = hosts.root(lab, HOSTS[host]) / "var/log/mail.log"
+    path = hosts.root(lab, named(lab)[host]) / "var/log/mail.log"
     return path.read_text(errors="replace") if path.exists() else ""

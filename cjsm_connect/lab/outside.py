@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cjsm_connect.lab.machine import write
 from cjsm_connect.lab.rendering import render
-from cjsm_connect.lab.topology import ADMIN, HOSTS, HUB, LAN, OUTSIDE
+from cjsm_connect.lab.topology import ADMIN, EVERY_HOST, HUB, LAN, OUTSIDE
 
 NAME_SERVER, SENDER, TRAP = OUTSIDE.addresses
 PUBLISHED = "srv/published"  # files that the HTTP server offers before those of the mirror
@@ -36,8 +36,9 @@ def zone() -> str:
 
 
 def _names() -> list[tuple[str, str]]:
-    """Names and addresses that belong to each other in both directions."""
-    hosts = [(host.fqdn, host.address) for host in HOSTS.values()]
+    """Names and addresses that belong to each other in both directions; those of relays that are not there lead
+    nowhere."""
+    hosts = [(host.fqdn, host.address) for host in EVERY_HOST]
     hub_out, member = HUB.addresses[1:]
     return [
         *hosts,

@@ -83,7 +83,16 @@ FIREWALL = Host(
     forwards=True,
     fqdn="firewall.council.example",
 )
-RELAY = Host("relay", (Leg(DMZ, (10,)),), default_route=True, fqdn="relay.council.example")
+
+
+def relay(number: int) -> Host:
+    """The first relay is called `relay`, those after it `relay2`, `relay3`; their addresses follow each other."""
+    name = "relay" if number == 1 else f"relay{number}"
+    return Host(name, (Leg(DMZ, (9 + number,)),), default_route=True, fqdn=f"{name}.council.example")
+
+
+RELAYS_AT_MOST = 18  # with firewall and mail server twenty managed hosts
+RELAY = relay(1)
 MAIL = Host("mail", (Leg(LAN, (10,)),), default_route=True, fqdn="mail.council.example", image="mail")
 HUB = Host("hub", (Leg(WAN, (20, 21, 22)),), routed=(LAN, DMZ), fqdn="hub.cjsm.example", image="hub")
 OUTSIDE = Host(
@@ -94,10 +103,18 @@ OUTSIDE = Host(
     image="outside",
     binds=("/srv/mirror",),
 )
-HOSTS = {host.name: host for host in (FIREWALL, RELAY, MAIL, HUB, OUTSIDE)}
+
+
+def hosts_with(relays: int) -> dict[str, Host]:
+    """The hosts of a lab with so many relays."""
+    of_role = [relay(number) for number in range(1, relays + 1)]
+    return {host.name: host for host in (FIREWALL, *of_role, MAIL, HUB, OUTSIDE)}
+
+
+HOSTS = hosts_with(1)  # as inventories/lab describes them
 # the administrator sits on the LAN; the second leg reaches hub and outside as an engineer on the internet would
 ADMIN = Node(CONTROLLER, (Leg(LAN, (100,)), Leg(WAN, (100,))), routed=(DMZ,))
-NODES: tuple[Node, ...] = (*HOSTS.values(), ADMIN)
+EVERY_HOST = tuple(hosts_with(RELAYS_AT_MOST).values())  # that any lab may have
 
 
 def namespace(lab: str, node: str) -> str:
@@ -106,8 +123,8 @@ def namespace(lab: str, node: str) -> str:
 
 
 def namespaces(lab: str) -> list[str]:
-    """Every network namespace of a lab."""
-    return [namespace(lab, node) for node in (SWITCH, *(node.name for node in NODES))]
+    """Every network namespace that a lab may have, however many relays it was started with."""
+    return [namespace(lab, node) for node in (SWITCH, *(host.name for host in EVERY_HOST), CONTROLLER)]
 
 
 def checked_name(name: str) -> str:
@@ -119,9 +136,8 @@ def checked_name(name: str) -> str:
     return name
 
 
-def chosen(hosts: tuple[str, ...] | list[str]) -> list[Host]:
-    """The hosts of these names, all of them for none."""
-    unknown = [name for name in hosts if name not in HOSTS]
-    if unknown:
-        raise CjsmError(f"the lab has no host '{unknown[0]}'; its hosts are {', '.join(HOSTS)}.")
-    return [HOSTS[name] for name in hosts] if hosts else list(HOSTS.values())
+def checked_relays(number: int) -> int:
+    """How many relays a lab may have."""
+    if not 1 <= number <= RELAYS_AT_MOST:
+        raise CjsmError(f"a lab has between 1 and {RELAYS_AT_MOST} relays, not {number}.")
+    return number

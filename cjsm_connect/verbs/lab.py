@@ -48,10 +48,11 @@ def command() -> None:
 @command.command()
 @named
 @click.option("--from", "label", default="bare", show_default=True, help="Start from a state kept on this machine.")
-def up(name: str, label: str) -> None:
+@click.option("--relays", default=1, show_default=True, help="How many relays stand side by side; at most 18.")
+def up(name: str, label: str, relays: int) -> None:
     """Start the lab, building its images the first time. Harmless when it runs already."""
     started = time.monotonic()
-    laboratory(name).up(label)
+    laboratory(name).up(label, relays=relays)
     told(name, "is up", started, "lab status")
 
 
@@ -89,9 +90,9 @@ def status(name: str, as_json: bool) -> None:
 def execute(name: str, host: str, argv: tuple[str, ...]) -> None:
     """Run a command as root in a host: cjsm lab exec relay -- postqueue -p"""
     from cjsm_connect.lab import hosts
-    from cjsm_connect.lab.topology import chosen
+    from cjsm_connect.lab.members import chosen
 
-    command_line = hosts.entering(name, chosen([host])[0], list(argv))
+    command_line = hosts.entering(name, chosen(name, [host])[0], list(argv))
     os.execvp(command_line[0], command_line)  # noqa: S606
 
 

@@ -13,7 +13,7 @@ from cjsm_connect.probes.tries.domains import MOST, asked
 from cjsm_connect.remote import smuggling
 from cjsm_connect.remote import tries as remote
 from cjsm_connect.results import Impact
-from tests.made_up import authority, lab_file, organisation
+from tests.made_up import authority, lab_file, organisation, with_relays
 
 LAB = all_tries(organisation())
 
@@ -140,3 +140,10 @@ def test_a_message_goes_each_way_and_is_looked_for_at_the_other_end() -> None:
     }
     assert by_id("message.inbound-sent")["recipient"] == "clerk@council.example.cjsm.net"
     assert by_id("message.outbound-arrived")["folder"] == "/home/charity/Maildir"
+
+
+def test_each_relay_beyond_the_first_hands_a_message_of_its_own_to_the_hub() -> None:
+    made = [one for one in all_tries(with_relays(3)) if one.id.startswith("message.outbound-relayed:")]
+    assert [(one.at, one.kind) for one in made] == [("relay", "log"), ("relay2", "submit"), ("relay3", "submit")]
+    assert len({one.arguments["mark"] for one in made}) == 3
+    assert {one.arguments["recipient"] for one in made} == {"advocate@charity.example.cjsm.net"}

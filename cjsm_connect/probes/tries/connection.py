@@ -52,11 +52,20 @@ def _both_ways(organisation: Organisation, mail: Host) -> Iterator[Try]:
     out = {"mark": "outbound", "sender": internal, "recipient": external}
     back = {"mark": "inbound", "sender": plain, "recipient": internal + SUFFIX}
     yield _message(mail, "outbound-sent", mail.name, "submit", out)
-    for relay in organisation.relays:
-        yield _message(mail, f"outbound-relayed:{relay.name}", relay.name, "log", out)
+    yield from _relayed(organisation, mail, out)
     yield _message(mail, "outbound-arrived", "hub", "mailbox", {**out, "folder": _mailbox(organisation, plain)})
     yield _message(mail, "inbound-sent", "hub", "submit", back)
     yield _message(mail, "inbound-arrived", mail.name, "mailbox", {**back, "user": internal.partition("@")[0]})
+
+
+def _relayed(organisation: Organisation, mail: Host, out: dict[str, Any]) -> Iterator[Try]:
+    """The message passes the relay that the mail server asks first (transport(5): next hops are tried in turn); what
+    the others do with mail shows when a message of its own is handed in on each."""
+    first, *others = organisation.relays
+    yield _message(mail, f"outbound-relayed:{first.name}", first.name, "log", out)
+    for relay in others:
+        own = {**out, "mark": f"outbound-by-{relay.name}"}
+        yield _message(mail, f"outbound-relayed:{relay.name}", relay.name, "submit", own)
 
 
 def _message(mail: Host, name: str, at: str, kind: str, arguments: dict[str, Any]) -> Try:
