@@ -8,7 +8,12 @@ from typing import Any
 
 from cjsm_connect.desired import Desired, Key, Map, Service
 
-COLLECTOR = ("common", "firewall", "collect")  # modules of remote/, in the order in which they import each other
+COLLECTOR = (
+    "common",
+    "lock",
+    "firewall",
+    "collect",
+)  # modules of remote/, in the order in which they import each other
 COLLECT = "collect:collect"
 MAPS = "/etc/cjsm/maps"
 

@@ -33,7 +33,9 @@ def test_an_unknown_concern_is_an_error_that_lists_them(lab, cjsm):
     assert "no such concern; there are: tls, relay, domains, firewall, antivirus, patching, logging" in done.stderr
 
 
-@pytest.mark.parametrize("options", [("--limit", "mail"), ("--only", "patching"), ("--limit", "relay", "--only", "tls")])
+@pytest.mark.parametrize(
+    "options", [("--limit", "mail"), ("--only", "patching"), ("--limit", "relay", "--only", "tls")]
+)
 def test_an_apply_with_nothing_to_do_answers_within_two_seconds(lab, cjsm, options):
     taken = []
     for _ in range(3):
