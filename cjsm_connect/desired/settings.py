@@ -1,7 +1,7 @@
 """Laying named settings over an administrator's main.cf or master.cf: everything else is kept, word for word. Pure.
 
-A logical line is a line and the lines after it that begin with white space; comment lines inside belong to it
-(postconf(5), master(5)).
+A logical line is a line and the lines after it that begin with white space; comment and empty lines do not end it, so
+those inside belong to it (postconf(5), master(5)).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Entries = Iterable[tuple[str, str | None]]
 def merged(form: str, text: str, entries: Entries) -> str:
     """The text with each entry set exactly once: in place where it stood first, at the end where it is new."""
     wanted = dict(entries)
-    name_of, written = _FORMS[form]
+    name_of, written = FORMS[form]
     kept: list[str] = []
     placed: set[str] = set()
     for block in _blocks(text):
@@ -33,25 +33,55 @@ def _in_front(value: str | None, block: str) -> str | None:
     if value is None or not value.startswith("+"):
         return value
     item = value[1:]
-    there = " ".join(line for line in block.partition("=")[2].split("\n") if not line.startswith("#")).strip()
+    there = " ".join(_said(block).partition("=")[2].splitlines()).strip()
     if item in there:
         return there
     return f"{item}, {there}" if there else item
 
 
+def replaced(form: str, before: str, after: str) -> Iterator[tuple[str, str | None, str | None]]:
+    """(name, value before, value after) of each setting that differs between two texts; None where it is not set."""
+    old, new = values(form, before), values(form, after)
+    for name in dict.fromkeys([*old, *new]):
+        if old.get(name) != new.get(name):
+            yield name, old.get(name), new.get(name)
+
+
+def values(form: str, text: str) -> dict[str, str]:
+    """The settings of a text by name, their white space made single; the last of two counts, as in Postfix."""
+    name_of, _ = FORMS[form]
+    found = {}
+    for block in _blocks(text):
+        if name := name_of(block):
+            said = " ".join(_said(block).split())
+            found[name] = said.partition("=")[2].strip() if form == "main.cf" else said
+    return found
+
+
+def _said(block: str) -> str:
+    """A logical line without the comments inside it."""
+    return "\n".join(line for line in block.splitlines() if not _silent(line))
+
+
+def _silent(line: str) -> bool:
+    """A comment or empty line."""
+    return not line.strip() or line.lstrip().startswith("#")
+
+
 def _blocks(text: str) -> Iterator[str]:
     """Logical lines, comments and empty lines as they stand."""
     block: list[str] = []
+    silent: list[str] = []  # belongs to the block if a continuation line follows
     for line in text.splitlines(keepends=True):
-        if block and not line[:1].isspace():
-            yield "".join(block)
-            block = []
-        if not line.strip() and block:
-            yield "".join(block)
-            block = []
-        block.append(line)
-    if block:
-        yield "".join(block)
+        if _silent(line):
+            silent.append(line)
+        elif block and line[0].isspace():
+            block += [*silent, line]
+            silent = []
+        else:
+            yield from filter(None, ["".join(block), *silent])
+            block, silent = [line], []
+    yield from filter(None, ["".join(block), *silent])
 
 
 def _ended(blocks: list[str]) -> list[str]:
@@ -79,4 +109,4 @@ def _written_service(_name: str, value: str | None) -> str:
     return "" if value is None else value.rstrip("\n") + "\n"
 
 
-_FORMS = {"main.cf": (_parameter, _written_parameter), "master.cf": (_service, _written_service)}
+FORMS = {"main.cf": (_parameter, _written_parameter), "master.cf": (_service, _written_service)}

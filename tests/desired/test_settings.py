@@ -1,6 +1,6 @@
 """Laying settings over an administrator's main.cf and master.cf."""
 
-from cjsm_connect.desired.settings import merged
+from cjsm_connect.desired.settings import merged, replaced, values
 
 MAIN = """\
 # written by the administrator
@@ -61,3 +61,33 @@ def test_merging_twice_changes_nothing_more():
     entries = [("transport_maps", "lmdb:/x"), ("new_one", "1"), ("relayhost", None)]
     once = merged("main.cf", MAIN, entries)
     assert merged("main.cf", once, entries) == once
+
+
+def test_comment_and_empty_lines_do_not_end_a_setting_as_postfix_reads_it():
+    """postconf(5): a logical line goes on after them; a continuation line left behind would join the new value."""
+    text = "mynetworks = 127.0.0.0/8\n# the old office\n\n  192.0.2.0/24\n# about relayhost\nrelayhost =\n"
+    assert merged("main.cf", text, [("mynetworks", "198.51.100.0/24")]) == (
+        "mynetworks = 198.51.100.0/24\n# about relayhost\nrelayhost =\n"
+    )
+
+
+def test_what_is_kept_is_kept_word_for_word():
+    text = "  \n# a\n\nx = 1\n  # inside\n  2\n\n# b\n\ny = 3\n"
+    assert merged("main.cf", text, []) == text
+
+
+def test_settings_that_differ_are_told_by_name_with_both_values():
+    before = "a = 1\nb = one,\n  # inside\n  two\nc = 3\n"
+    after = "# other comment\na = 1\nb = one\nd = 4\n"
+    assert list(replaced("main.cf", before, after)) == [("b", "one, two", "one"), ("c", "3", None), ("d", None, "4")]
+
+
+def test_of_two_settings_of_one_name_the_last_counts():
+    assert values("main.cf", "a = 1\na = 2\n") == {"a": "2"}
+
+
+def test_services_of_master_cf_are_told_with_their_options():
+    after = MASTER.replace("postfix/out", "postfix/other")
+    ((name, old, new),) = replaced("master.cf", MASTER, after)
+    assert name == "smtp/unix"
+    assert old.endswith("smtp -o syslog_name=postfix/out") and new.endswith("smtp -o syslog_name=postfix/other")
