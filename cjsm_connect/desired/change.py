@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from cjsm_connect.desired import (
     Answer,
@@ -19,8 +19,11 @@ from cjsm_connect.desired import (
     Service,
     Settings,
 )
-from cjsm_connect.desired.settings import merged
+from cjsm_connect.desired.settings import FORMS, merged, replaced
 from cjsm_connect.desired.snapshot import MAPS, Snapshot, map_set, sha256, watched
+
+Need = Literal["key", "mode", "request", "certificate"]
+NOT_ENABLED = ("disabled", "masked", "")  # of UnitFileState; "static" and others have no say in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +35,55 @@ class FileChange:
     exists: bool
     why: str  # "new", "content", "owner or mode"
 
+    @property
+    def settings(self) -> tuple[tuple[str, str | None, str | None], ...]:
+        """(name, value before, value after) of each setting of an existing main.cf or master.cf that changes."""
+        form = self.file.path.rpartition("/")[2]
+        if self.before is None or not self.file.path.startswith("/etc/postfix/") or form not in FORMS:
+            return ()
+        return tuple(replaced(form, self.before, self.file.content))
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceChange:
-    """One unit that is not as wanted, and how it differs."""
+    """One unit that is not as wanted, and what systemctl(1) is told about it, in order."""
 
     service: Service
     watches: tuple[str, ...]
-    why: str
+    actions: tuple[str, ...]
+
+    @property
+    def why(self) -> str:
+        """The actions as words."""
+        return ", ".join(self.actions)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """One key to make, to request a certificate for, or to give its returned certificate."""
+    """One key to make, to close, to request a certificate for, or to give its returned certificate."""
 
     key: Key
-    why: str
+    needs: tuple[Need, ...]
+
+    @property
+    def why(self) -> str:
+        """What apply does about it."""
+        return ", ".join(_KEY_STEPS[need] for need in self.needs)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The paths that this makes or changes."""
+        key = self.key
+        places = {"key": key.path, "mode": key.path, "request": key.request_path, "certificate": key.chain_path}
+        return tuple(places[need] for need in self.needs)
+
+
+_KEY_STEPS = {
+    "key": "make the private key on the host",
+    "mode": "close the private key to everybody but root",
+    "request": "write the certificate request",
+    "certificate": "install the returned certificate",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +116,12 @@ def change(desired: Desired, snapshot: Snapshot) -> Change:
     files = tuple(_files(desired, snapshot))
     maps = desired.maps if _maps_differ(desired, snapshot) else ()
     keys = tuple(_keys(desired, snapshot))
-    touched = {item.file.path for item in files} | {item.key.chain_path for item in keys} | ({MAPS} if maps else set())
+    chains = {item.key.chain_path for item in keys if "certificate" in item.needs}
+    touched = {item.file.path for item in files} | chains | ({MAPS} if maps else set())
     return Change(
         packages=packages,
         answers=tuple(item for item in desired.answers if item.package in names),
-        directories=tuple(item for item in desired.directories if not _as_wanted(item, _found(snapshot, item.path))),
+        directories=tuple(item for item in desired.directories if not as_wanted(item, _found(snapshot, item.path))),
         files=files,
         absent=tuple(item.path for item in desired.absent if _found(snapshot, item.path)["kind"] != "absent"),
         maps=maps,
@@ -100,7 +137,7 @@ def _found(snapshot: Snapshot, path: str) -> dict[str, Any]:
     return found
 
 
-def _as_wanted(item: Directory | File, found: dict[str, Any]) -> bool:
+def as_wanted(item: Directory | File, found: dict[str, Any]) -> bool:
     """Kind, owner, group and mode; not the content."""
     kind = "directory" if isinstance(item, Directory) else "file"
     wanted = (kind, item.owner, item.group, item.mode)
@@ -115,7 +152,7 @@ def _files(desired: Desired, snapshot: Snapshot) -> Iterator[FileChange]:
             yield FileChange(file, None, exists=False, why="new")
         elif found.get("sha256") != sha256(file.content):
             yield FileChange(file, before, exists=True, why="content")
-        elif not _as_wanted(file, found):
+        elif not as_wanted(file, found):
             yield FileChange(file, before, exists=True, why="owner or mode")
 
 
@@ -133,15 +170,20 @@ def _maps_differ(desired: Desired, snapshot: Snapshot) -> bool:
 
 def _keys(desired: Desired, snapshot: Snapshot) -> Iterator[KeyChange]:
     for key in desired.keys:
-        found = snapshot["keys"][key.path]
-        if not found["exists"]:
-            yield KeyChange(key, "make the private key on the host, and a certificate request")
-        elif not found["private"]:
-            yield KeyChange(key, "close the private key to everybody but root")
-        elif not found["request"]:
-            yield KeyChange(key, "write the certificate request again")
-        elif key.certificate and found["chain"] != key.certificate_digest:
-            yield KeyChange(key, "install the returned certificate")
+        if needs := tuple(_needs(key, snapshot["keys"][key.path])):
+            yield KeyChange(key, needs)
+
+
+def _needs(key: Key, found: dict[str, Any]) -> Iterator[Need]:
+    """A new key needs a new request, whatever request there is."""
+    if not found["exists"]:
+        yield "key"
+    elif not found["private"]:
+        yield "mode"
+    if not found["exists"] or not found["request"]:
+        yield "request"
+    if key.certificate and found.get("chain") != key.certificate_digest:
+        yield "certificate"
 
 
 def _firewall_differs(wall: Firewall, snapshot: Snapshot) -> bool:
@@ -154,24 +196,26 @@ def _services(desired: Desired, snapshot: Snapshot, touched: set[str]) -> Iterat
     for service in desired.services:
         watches = watched(service, desired)
         unit = snapshot["units"][service.unit]
-        why = _service_differs(service, unit | {"current": unit["current"] and not touched.intersection(watches)})
-        if why:
-            yield ServiceChange(service, tuple(watches), why)
+        current = unit["current"] and not touched.intersection(watches)
+        if actions := tuple(service_actions(service, unit | {"current": current})):
+            yield ServiceChange(service, tuple(watches), actions)
 
 
-def _service_differs(service: Service, unit: dict[str, Any]) -> str:
-    """How a unit differs from what is wanted; "" when it does not."""
-    if not service.running and unit["active"] in ("active", "activating", "reloading"):
-        return "stop"
-    if service.running and unit["active"] not in ("active", "reloading"):
-        return "start"
-    if service.enabled and unit["enabled"] in ("disabled", "masked", ""):
-        return "enable"
+def service_actions(service: Service, unit: dict[str, Any]) -> Iterator[str]:
+    """What systemctl(1) must do to a unit, in the order in which it is done; nothing when it is as wanted."""
+    if service.enabled and unit["enabled"] == "masked":
+        yield "unmask"
+    if service.enabled and unit["enabled"] in NOT_ENABLED:
+        yield "enable"
     if not service.enabled and unit["enabled"] == "enabled":
-        return "disable"
-    if service.running and not unit["current"]:
-        return service.on_change if service.on_change != "none" else ""
-    return ""
+        yield "disable"
+    active = unit["active"] in ("active", "reloading")
+    if not service.running and (active or unit["active"] == "activating"):
+        yield "stop"
+    elif service.running and not active:
+        yield "restart" if unit["active"] == "failed" else "start"
+    elif service.running and not unit["current"] and service.on_change != "none":
+        yield service.on_change
 
 
 def difference(change: FileChange) -> str:

@@ -6,12 +6,13 @@ import hashlib
 import json
 from typing import Any
 
-from cjsm_connect.desired import Desired, Key, Map, Service
+from cjsm_connect.desired import Desired, Firewall, Key, Map, Service
 
 COLLECTOR = (
     "common",
-    "lock",
     "firewall",
+    "walls",
+    "sessions",
     "collect",
 )  # modules of remote/, in the order in which they import each other
 COLLECT = "collect:collect"
@@ -32,8 +33,9 @@ def questions(desired: Desired) -> dict[str, Any]:
         "secret": [file.path for file in desired.files if file.secret],
         "packages": [package.name for package in desired.packages],
         "units": {service.unit: watched(service, desired) for service in desired.services},
+        "map_set": map_set(desired.maps),
         "keys": [_key(key) for key in desired.keys],
-        "firewalls": [{"table": wall.table, "boot_path": wall.boot_path} for wall in desired.firewalls],
+        "firewalls": [_wall(wall) for wall in desired.firewalls],
     }
 
 
@@ -52,6 +54,10 @@ def map_set(maps: tuple[Map, ...]) -> str:
 def sha256(text: str) -> str:
     """SHA-256 of a text's UTF-8 bytes, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _wall(wall: Firewall) -> dict[str, Any]:
+    return {"table": wall.table, "boot_path": wall.boot_path, "sha256": sha256(wall.ruleset)}
 
 
 def _key(key: Key) -> dict[str, Any]:

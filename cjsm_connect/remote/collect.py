@@ -18,7 +18,7 @@ import stat
 import time
 from typing import Any
 
-from cjsm_connect.remote import common, firewall, lock
+from cjsm_connect.remote import common, sessions, walls
 
 STATE = "/var/lib/cjsm"
 MAPS = "/etc/cjsm/maps"
@@ -32,15 +32,14 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
         "files": {path: entry(path, digest, arguments) for path, digest in arguments["paths"].items()},
         "packages": packages(arguments["packages"]),
         "units": units(arguments["units"]),
-        "maps": maps_in_use(),
+        **tables(arguments["map_set"]),
         "keys": {key["path"]: key_pair(key) for key in arguments["keys"]},
-        "firewalls": {wall["table"]: firewall.state(wall) for wall in arguments["firewalls"]},
+        "firewalls": {wall["table"]: walls.observe(wall) for wall in arguments["firewalls"]},
+        "access": sessions.observe(),
         "lab": common.read("/etc/cjsm-lab").strip(),
         "free": free_bytes("/var"),
         "memory": memory_bytes(),
         "generation": generation(),
-        "lock": lock.holder(),
-        "pending": firewall.armed(),
     }
 
 
@@ -154,6 +153,21 @@ def newest(paths: list[str]) -> float:
             with contextlib.suppress(OSError):
                 stamps.append(look(path).st_ctime)
     return max(stamps)
+
+
+def tables(wanted: str) -> dict[str, Any]:
+    """`maps`: the set of lookup tables in use (see maps_in_use). Unless that is the wanted one also `map_sources`: the
+    text of each table, so that a plan can show which rows come and go."""
+    found = maps_in_use()
+    if not wanted or os.path.basename(found or "").partition(".")[0] == wanted:
+        return {"maps": found}
+    return {"maps": found, "map_sources": map_sources()}
+
+
+def map_sources() -> dict[str, str]:
+    """The source text of each table in use; none that is too big to be shown."""
+    paths = [path for path in glob.glob(MAPS + "/*") if not path.endswith(".lmdb")]
+    return {os.path.basename(path): common.read(path) for path in paths if os.path.getsize(path) <= LARGEST_SHOWN}
 
 
 def maps_in_use() -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cjsm_connect.desired import Desired
@@ -24,11 +25,18 @@ class Subject:
     desired: Desired
     snapshot: dict[str, Any]
     change: Change
-    problem: str = ""
+    problem: str = ""  # why it could not be looked at
+    refused: tuple[str, ...] = ()  # why this change must not be made
+    warnings: tuple[str, ...] = ()  # what to think about before it is made
 
 
-def subjects(organisation: Organisation, desired_of: DesiredOf, limit: tuple[str, ...] = ()) -> list[Subject]:
-    """Compare Desired with a snapshot on every managed host at once.
+def subjects(
+    organisation: Organisation,
+    desired_of: DesiredOf,
+    limit: tuple[str, ...] = (),
+    look: Callable[[Desired], ssh.Program] = programs.collect,
+) -> list[Subject]:
+    """Compare Desired with a snapshot, taken by `look`, on every managed host at once.
 
     Raises:
         CjsmError: `limit` names a host that the organisation file does not have.
@@ -38,10 +46,10 @@ def subjects(organisation: Organisation, desired_of: DesiredOf, limit: tuple[str
 
     def program(name: str) -> ssh.Program:
         desired[name] = desired_of(organisation, organisation.host(name))
-        return programs.collect(desired[name])
+        return look(desired[name])
 
     found = ssh.run_everywhere(organisation, names, program)
-    return [subject(name, desired.get(name, Desired()), found[name]) for name in names]
+    return judged(organisation, [subject(name, desired.get(name, Desired()), found[name]) for name in names])
 
 
 def limited(organisation: Organisation, limit: tuple[str, ...]) -> list[str]:
@@ -57,5 +65,22 @@ def subject(name: str, desired: Desired, found: Any) -> Subject:
     """One host's comparison, or the problem that came instead of a snapshot."""
     if isinstance(found, ssh.HostError):
         return Subject(name, desired, {}, Change(), str(found))
-    refused = problems(desired, found)
-    return Subject(name, desired, found, change(desired, found), "; ".join(f"{name}: {text}" for text in refused))
+    return Subject(name, desired, found, change(desired, found), refused=tuple(problems(desired, found)))
+
+
+def judged(organisation: Organisation, found: list[Subject]) -> list[Subject]:
+    """The subjects, with what speaks against their firewall changes: one host's rules can cut off another."""
+    if not any(item.change.firewalls for item in found):
+        return found
+    from cjsm_connect.desired import access
+
+    ways = [access.way(organisation.host(item.name), item.change, item.snapshot) for item in found]
+    refused, warned = (list(judge(organisation, ways)) for judge in (access.refusals, access.warnings))
+    return [
+        replace(
+            item,
+            refused=(*item.refused, *(text for name, text in refused if name == item.name)),
+            warnings=tuple(text for name, text in warned if name == item.name),
+        )
+        for item in found
+    ]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
+from typing import Any
 
 import click
 
+from cjsm_connect.desired.condition import attention, certificates, queue, said
+from cjsm_connect.desired.drift import Drift, drift
+from cjsm_connect.desired.lacking import lacking
+from cjsm_connect.desired.planned import SCHEMA
+from cjsm_connect.operations import programs
 from cjsm_connect.organisation import Organisation
-from cjsm_connect.verbs._hosts import subjects
+from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
-from cjsm_connect.verbs.plan import as_data, exit_code, steps
 
 
 @click.command("status")
@@ -19,17 +25,52 @@ from cjsm_connect.verbs.plan import as_data, exit_code, steps
 @scope_options
 @organisation_option
 def command(organisation: Organisation, as_json: bool, scope: Scope) -> None:
-    """Has any host drifted from what the organisation file says?
+    """Is the connection as it should be: drift, mail that waits, days that certificates last.
 
-    Exit code: 0 no, 1 drift, 2 a host could not be looked at.
+    Exit code: 0 yes, 1 drift or beyond a threshold of the policy, 2 a host could not be looked at. Whether the hub
+    answers is for `check --hub` to say.
     """
-    found = subjects(organisation, scope.desired_of, scope.limit)
+    found = subjects(organisation, scope.desired_of, scope.limit, look=programs.condition)
     if as_json:
-        click.echo(json.dumps({"hosts": {item.name: as_data(item) for item in found}}, indent=1))
+        click.echo(
+            json.dumps(
+                {"schema": SCHEMA, "hosts": {item.name: as_data(organisation, item) for item in found}}, indent=1
+            )
+        )
     else:
         for item in found:
-            words = [item.problem] if item.problem else [f"drift: {step}" for step in steps(item.change)]
-            for word in words or ["as wanted"]:
-                click.echo(f"{item.name}: {word}")
-    click.echo("Next: cjsm plan" if exit_code(found) else "Next: cjsm check", err=True)
-    sys.exit(exit_code(found))
+            for line in lines(organisation, item):
+                click.echo(f"{item.name}: {line}")
+    differs = any(item.change for item in found)
+    beyond = any(tuple(attention(organisation, item.desired, item.snapshot)) for item in found)
+    click.echo("Next: cjsm plan" if differs else "Next: cjsm check --hub, to see whether the hub answers", err=True)
+    sys.exit(2 if any(item.problem for item in found) else int(differs or beyond))
+
+
+def lines(organisation: Organisation, item: Subject) -> list[str]:
+    """One host's state in sentences."""
+    if item.problem:
+        return [item.problem]
+    told = [str(one) for one in drifted(item)] or ["as wanted"]
+    told += [f"attention: {text}" for text in attention(organisation, item.desired, item.snapshot)]
+    told += [f"lacking: {text}" for text in lacking(item.desired, item.snapshot)]
+    told += [f"waiting: {text}" for text in item.desired.waiting]
+    return told + list(said(item.desired, item.snapshot))
+
+
+def as_data(organisation: Organisation, item: Subject) -> dict[str, Any]:
+    """One host's state as plain data (docs/plan.md)."""
+    return {
+        "problem": item.problem,
+        "drift": [asdict(one) for one in drifted(item)],
+        "attention": list(attention(organisation, item.desired, item.snapshot)),
+        "queue": queue(item.snapshot),
+        "certificates": certificates(item.desired, item.snapshot),
+        "lacking": list(lacking(item.desired, item.snapshot)),
+        "waiting": list(item.desired.waiting),
+    }
+
+
+def drifted(item: Subject) -> tuple[Drift, ...]:
+    """What differs on one host."""
+    return drift(item.desired, item.change, item.snapshot)

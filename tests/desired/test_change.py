@@ -67,8 +67,9 @@ def test_a_file_that_differs_is_named_with_the_reason(found, why):
     ("found", "why"),
     [
         ({"active": "inactive"}, "start"),
-        ({"active": "failed"}, "start"),
-        ({"enabled": "masked"}, "enable"),
+        ({"active": "failed"}, "restart"),
+        ({"enabled": "masked"}, "unmask, enable"),
+        ({"active": "inactive", "enabled": "masked"}, "unmask, enable, start"),
         ({"enabled": "disabled"}, "enable"),
         ({"current": False}, "restart"),
     ],

@@ -28,8 +28,8 @@ def test_drift_is_told_by_status_and_put_right_by_apply(lab, cjsm):
     lab.exec("relay", ["systemctl", "stop", "rsyslog.service"])
     status = cjsm("status")
     assert status.returncode == 1
-    assert "relay: drift: replace /etc/logrotate.d/cjsm-mail" in status.stdout
-    assert "relay: drift: start rsyslog.service" in status.stdout
+    assert "relay: /etc/logrotate.d/cjsm-mail is changed" in status.stdout
+    assert "relay: rsyslog.service is inactive; expected active and enabled" in status.stdout
     assert cjsm("apply").returncode == 0
     assert "rotate 3\n" not in lab.exec("relay", ["cat", "/etc/logrotate.d/cjsm-mail"]).stdout
     assert lab.exec("relay", ["systemctl", "is-active", "rsyslog.service"]).stdout == "active\n"
@@ -70,7 +70,7 @@ def test_private_keys_are_closed_from_everybody_and_never_leave_the_host(lab, cj
         kept = [path for path in lab.organisation_folder.rglob("*") if path.is_file()]
         assert not [path for path in kept if secret[:60] in path.read_text(errors="replace").replace("\n", "")]
     lab.exec("relay", ["chmod", "0644", names[0]])
-    assert "close the private key" in cjsm("status").stdout
+    assert "is open to others than root; expected root's alone" in cjsm("status").stdout
     assert cjsm("apply").returncode == 0
     assert lab.exec("relay", ["stat", "-c", "%a", names[0]]).stdout == "600\n"
 

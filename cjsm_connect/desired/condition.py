@@ -1,0 +1,62 @@
+"""What the condition of a host asks for: mail that waits too long, certificates that end soon. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cjsm_connect.desired import Desired
+from cjsm_connect.desired.snapshot import Snapshot
+from cjsm_connect.organisation import Organisation
+
+
+def queue(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Messages in each of Postfix's queues, and how long the oldest has waited; None without Postfix."""
+    found = snapshot.get("condition", {}).get("queue")
+    return dict(found) if found else None
+
+
+def certificates(desired: Desired, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Each key's name and its certificate's days left; None while it is awaited."""
+    found = snapshot.get("condition", {}).get("certificates", {})
+    return [{"name": key.name, "days": found.get(key.chain_path)} for key in desired.keys]
+
+
+def attention(organisation: Organisation, desired: Desired, snapshot: Snapshot) -> Iterator[str]:
+    """Sentences for what is beyond the organisation's own thresholds."""
+    yield from _mail_waits(organisation, queue(snapshot) or {})
+    for row in certificates(desired, snapshot):
+        yield from _ends(organisation, row["name"], row["days"])
+
+
+def _mail_waits(organisation: Organisation, found: dict[str, Any]) -> Iterator[str]:
+    limit = organisation.policy.queue_minutes
+    minutes = (found.get("oldest_seconds") or 0) // 60
+    if minutes > limit.value:
+        number = sum(found[name] for name in found if name != "oldest_seconds")
+        yield (
+            f"{number} messages wait, the oldest for {minutes} minutes; expected at most {limit.value} "
+            "(queue_minutes). Look why: postqueue -p on that host"
+        )
+
+
+def _ends(organisation: Organisation, name: str, days: int | None) -> Iterator[str]:
+    limit = organisation.policy.certificate_warning_days
+    if days is not None and days < 0:
+        yield f"the certificate of the {name} key has expired: no mail passes. Ask its operator for a new one"
+    elif days is not None and days < limit.value:
+        yield (
+            f"the certificate of the {name} key ends in {days} days; expected at least {limit.value} "
+            "(certificate_warning_days). Ask its operator for a new one"
+        )
+
+
+def said(desired: Desired, snapshot: Snapshot) -> Iterator[str]:
+    """The condition in words, whatever it is."""
+    found = queue(snapshot)
+    if found:
+        age = f", the oldest for {found['oldest_seconds'] // 60} minutes" if found["oldest_seconds"] else ""
+        yield f"{found['deferred']} messages deferred, {found['active'] + found['incoming']} under way{age}"
+    for row in certificates(desired, snapshot):
+        if row["days"] is not None:
+            yield f"the certificate of the {row['name']} key lasts {row['days']} days"

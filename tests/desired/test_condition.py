@@ -1,0 +1,46 @@
+"""Mail that waits and certificates that end are told by the organisation's own thresholds."""
+
+import pytest
+
+from cjsm_connect.desired import Desired
+from cjsm_connect.desired.condition import attention, certificates, queue, said
+from tests.desired.hosts import KEY
+from tests.made_up import organisation
+
+DESIRED = Desired(keys=(KEY,))
+WAITING = {"incoming": 0, "active": 1, "deferred": 3, "hold": 0, "oldest_seconds": 61 * 60}
+
+
+def seen(waiting=None, days=None):
+    return {"condition": {"queue": waiting, "certificates": {KEY.chain_path: days}}}
+
+
+def test_an_empty_queue_and_a_long_certificate_ask_for_nothing():
+    empty = dict.fromkeys(WAITING, 0) | {"oldest_seconds": None}
+    assert not list(attention(organisation(), DESIRED, seen(empty, 364)))
+    assert "0 messages deferred, 0 under way" in list(said(DESIRED, seen(empty, 364)))
+    assert "the certificate of the hub key lasts 364 days" in list(said(DESIRED, seen(empty, 364)))
+
+
+def test_mail_that_waits_longer_than_the_policy_says_is_told():
+    (text,) = attention(organisation(), DESIRED, seen(WAITING))
+    assert text.startswith("4 messages wait, the oldest for 61 minutes; expected at most 60")
+    assert not list(attention(organisation(), DESIRED, seen(WAITING | {"oldest_seconds": 60 * 60})))
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(-1, "has expired"), (0, "ends in 0 days"), (29, "ends in 29 days; expected at least 30")]
+)
+def test_a_certificate_near_its_end_is_told(days, words):
+    (text,) = attention(organisation(), DESIRED, seen(days=days))
+    assert words in text
+
+
+def test_an_awaited_certificate_has_no_days_and_is_no_alarm():
+    assert certificates(DESIRED, seen()) == [{"name": "hub", "days": None}]
+    assert not list(attention(organisation(), DESIRED, seen()))
+
+
+def test_a_host_that_could_not_be_looked_at_tells_nothing():
+    assert queue({}) is None
+    assert not list(said(DESIRED, {}))
