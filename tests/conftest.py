@@ -17,11 +17,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def running_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """The lab `test`, healthy. One that ran before the tests goes on running after them."""
+    """The lab `test`, healthy. One that ran before the tests is reset, and goes on running after them."""
     report = request.config.pluginmanager.getplugin("terminalreporter")
     lab = Lab(NAME, report.write_line if report else print)
     was_up = lab.running()
     healthy.ensure(lab)
+    if was_up:
+        lab.reset()
     yield lab
     if request.config.getoption("--keep"):
         print(f"\nthe lab is left up: ./cjsm lab exec --lab {NAME} relay -- COMMAND")
