@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import gc
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from cjsm_connect.verbs import cjsm
+from cjsm_connect.verbs import begin
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from cjsm_connect.organisation import Host, Organisation
 
 
-@dataclass(frozen=True)
 class Rooms:
     """Where the fixed folders are, and what the deploys want."""
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
     def desired(self, organisation: Organisation, host: Host, only: Iterable[str] = ()) -> Desired:
         """Everything a host must have, of all concerns or of `only` some."""
@@ -36,7 +37,12 @@ class Rooms:
 
 def main() -> None:
     """Run the command line; the exit code is 0 ok, 1 findings, 2 could not run."""
-    cjsm(obj=Rooms(Path(__file__).resolve().parent), prog_name="cjsm")
+    gc.set_threshold(100_000)  # start-up makes many objects and hardly any garbage
+    rooms = Rooms(Path(__file__).resolve().parent)
+    begin(sys.argv, rooms.root)
+    from cjsm_connect.verbs._group import cjsm  # after connections have begun: click takes its time
+
+    cjsm(obj=rooms, prog_name="cjsm")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from cjsm_connect.desired import Desired, Firewall, Key, Map, Service
 
 COLLECTOR = (
     "common",
-    "lock",
     "firewall",
     "walls",
     "sessions",
@@ -63,4 +62,4 @@ def _wall(wall: Firewall) -> dict[str, Any]:
 
 def _key(key: Key) -> dict[str, Any]:
     paths = {"path": key.path, "request_path": key.request_path, "chain_path": key.chain_path}
-    return paths | {"wants_public": key.certificate is not None}
+    return paths | {"certificate": key.certificate_digest}

@@ -13,6 +13,7 @@ NETNS = Path("/run/netns")
 LABS = Path("/run/cjsm")
 DEFAULT = "lab"
 INSIDE = "CJSM_IN_LAB"  # set to the lab's name in a process that is already inside
+CLONE_NEWNET = 0x40000000  # linux/sched.h
 CLONE = Path(__file__).resolve().parents[2]
 
 
@@ -27,21 +28,42 @@ def controller(name: str) -> Path:
 
 
 def enter(name: str = DEFAULT) -> None:
-    """Execute this very command again inside the lab's network; inside already, do nothing.
+    """Take this process, and what it starts, into the lab's network (setns(2)); inside already, do nothing.
 
-    Called at the process edge, before pyinfra, paramiko or asyncio is imported. Only the network changes: mounts stay
+    Called at the process edge: threads that run already would stay outside. Only the network changes: mounts stay
     those of the machine, which `ip netns exec` would hide.
     """
-    if os.environ.get(INSIDE) != name:
-        execute(name, [sys.executable, *sys.orig_argv[1:]])
+    if os.environ.get(INSIDE) == name:
+        return
+    _may_enter(name)
+    with controller(name).open() as network:
+        _join(network.fileno())
+    os.environ[INSIDE] = name
 
 
-def execute(name: str, argv: list[str]) -> None:
-    """Replace this process by a command inside the lab's network (nsenter(1))."""
+def _join(network: int) -> None:
+    """setns(2); Python has it from 3.12."""
+    if hasattr(os, "setns"):
+        os.setns(network, CLONE_NEWNET)
+        return
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.setns(network, CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _may_enter(name: str) -> None:
     if os.geteuid() != 0:
         raise CjsmError("entering the lab needs root: run this with sudo.")
     if not is_up(checked_name(name)):
         raise CjsmError(f"the lab '{name}' is not up; start it with `cjsm lab up --lab {name}`.")
+
+
+def execute(name: str, argv: list[str]) -> None:
+    """Replace this process by a command inside the lab's network (nsenter(1))."""
+    _may_enter(name)
     sys.stdout.flush()
     sys.stderr.flush()
     command = ["nsenter", f"--net={controller(name)}", *argv]

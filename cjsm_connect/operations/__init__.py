@@ -6,11 +6,13 @@ pyinfra and gevent are imported only inside the functions, so that reading a dep
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from cjsm_connect.desired import Desired
-from cjsm_connect.organisation import Host, Organisation
+if TYPE_CHECKING:
+    from cjsm_connect.desired import Desired
+    from cjsm_connect.organisation import Host, Organisation
 
-DesiredOf = Callable[[Organisation, Host], Desired]
+DesiredOf = Callable[["Organisation", "Host"], "Desired"]
 
 
 def concern(name: str, *desired: DesiredOf) -> Callable[[], None]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from .access import MANAGED_RELEASES
 from .values import (
     Address,
     Domain,
@@ -23,7 +24,6 @@ from .values import (
     refusal,
 )
 
-MANAGED_RELEASES = ("trixie", "bookworm")
 ASSESSED_RELEASES = ("bullseye",)
 """Past its support: such a host is looked at and told to migrate, never configured."""
 

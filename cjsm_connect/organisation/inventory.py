@@ -12,23 +12,10 @@ from typing import Any
 
 from cjsm_connect.results import CjsmError
 
+from .access import WITHOUT_SHA1
 from .hosts import Host
 from .model import Organisation
 from .reading import load, secret
-
-# paramiko 4 still offers SHA-1 (CVE-2026-44405); a host of a managed release never needs it
-WITHOUT_SHA1 = {
-    "disabled_algorithms": {
-        "keys": ["ssh-rsa"],
-        "pubkeys": ["ssh-rsa"],
-        "kex": [
-            "diffie-hellman-group-exchange-sha1",
-            "diffie-hellman-group14-sha1",
-            "diffie-hellman-group1-sha1",
-        ],
-        "macs": ["hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96"],
-    }
-}
 
 Groups = dict[str, list[tuple[str, dict[str, Any]]]]
 

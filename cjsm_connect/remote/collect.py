@@ -18,7 +18,7 @@ import stat
 import time
 from typing import Any
 
-from cjsm_connect.remote import common, firewall, lock, sessions, walls
+from cjsm_connect.remote import common, sessions, walls
 
 STATE = "/var/lib/cjsm"
 MAPS = "/etc/cjsm/maps"
@@ -40,8 +40,6 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
         "free": free_bytes("/var"),
         "memory": memory_bytes(),
         "generation": generation(),
-        "lock": lock.holder(),
-        "pending": firewall.armed(),
     }
 
 
@@ -218,8 +216,9 @@ def key_pair(key: dict[str, str]) -> dict[str, Any]:
     found["private"] = stat.S_IMODE(status.st_mode) == 0o600 and status.st_uid == 0
     request = common.read(key["request_path"])
     found["request"] = request
-    found["public"] = public_key(key["path"]) if key["wants_public"] else ""
     found["chain"] = certificates_digest(common.read(key["chain_path"]))
+    # asked only for a returned certificate that is to be judged: once it is installed, it was
+    found["public"] = public_key(key["path"]) if key["certificate"] not in ("", found["chain"]) else ""
     return found
 
 

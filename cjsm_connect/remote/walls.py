@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from cjsm_connect.remote import common, firewall
@@ -26,6 +25,8 @@ def observe(wall: dict[str, Any]) -> dict[str, Any]:
 
 def difference(table: str, boot: str) -> str:
     """What is live against what the boot file says, "" when nothing is live: a first apply replaces nothing."""
+    import difflib  # nothing of it is needed where nothing differs
+
     live = firewall.live(table)
     if not live:
         return "-table %s\n" % table if boot else ""

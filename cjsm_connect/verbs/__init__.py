@@ -1,68 +1,45 @@
-"""The verbs: one short module each, loaded when used; VERB.py offers a click command named `command`."""
+"""The verbs: one short module each, loaded when used; VERB.py offers a click command named `command`.
+
+`begin` is what is done before click and the verb are imported, and imports next to nothing itself.
+"""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
-import click
-
-from cjsm_connect import __version__
-from cjsm_connect.results import CjsmError
-
-# in the order in which a newcomer meets them
-VERBS = {
-    "demo": "the whole job on the lab, from nothing",
-    "plan": "what apply would change, with diffs; changes nothing",
-    "apply": "make the hosts what the organisation file says, safely",
-    "check": "run the checks and show what they found",
-    "evidence": "check, then write the signed bundle and the report",
-    "verify": "verify a bundle offline with the organisation's public key",
-    "status": "what differs now from what should be",
-    "lab": "real hosts on this machine: up, down, exec, sign, save, reset",
-    "bench": "one side-by-side measurement",
-    "test": "the test suite: lint, types, unit, lab",
-}
+    from cjsm_connect.organisation.access import Access
 
 ON_HOSTS = ("plan", "apply", "check", "evidence", "status")
+FROM_A_SNAPSHOT = ("plan", "apply", "status")  # these ask every managed host one question over SSH
 
 
-class Verbs(click.Group):
-    """Imports a verb's module only when it is used, so that start-up stays cheap."""
+def begin(argv: Sequence[str], root: Path) -> None:
+    """Enter the lab's network if the command is about a lab, and begin to connect to the hosts that it will ask.
 
-    def list_commands(self, _context: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
-            return None
-        if name in ON_HOSTS and context.obj and not {"-h", "--help"}.intersection(sys.argv):
-            from cjsm_connect.verbs._organisation import enter_lab
-
-            enter_lab(sys.argv, context.obj.root)  # before anything heavy is imported, or it would be imported twice
-        command = importlib.import_module(f"cjsm_connect.verbs.{name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Translate errors once, at the edge: one of ours is a message and exit code 2."""
-        try:
-            return super().main(*args, **kwargs)
-        except CjsmError as error:
-            click.echo(f"cjsm: {error}", err=True)
-            sys.exit(2)
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="cjsm")
-def cjsm() -> None:
-    """Configure, check and document a CJSM server connection.
-
-    One organisation.toml describes the organisation; --org, CJSM_ORG or the current folder says which.
-    Exit code: 0 ok, 1 findings, 2 could not run.
+    What is wrong with the command or the organisation file is said later, by the verb, before anything is asked.
     """
+    if len(argv) < 2 or argv[1] not in ON_HOSTS or {"-h", "--help"}.intersection(argv):
+        return
+    if argv[1] in FROM_A_SNAPSHOT:
+        from cjsm_connect.operations import ahead
+
+        ahead.start(lambda: _guessed(argv, root))
+    _enter_lab(argv, root)
+
+
+def _enter_lab(argv: Sequence[str], root: Path) -> None:
+    from cjsm_connect.verbs._which import enter_lab
+
+    enter_lab(argv, root)
+
+
+def _guessed(argv: Sequence[str], root: Path) -> list[Access]:
+    """In the process that connects ahead: how the hosts of this command line are probably reached."""
+    from cjsm_connect.organisation import access
+    from cjsm_connect.verbs._which import chosen, org, values
+
+    _enter_lab(argv, root)
+    return access.ahead(chosen(org(argv), root), values(argv, "--limit"))

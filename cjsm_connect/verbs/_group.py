@@ -1,0 +1,62 @@
+"""The group of all verbs, `cjsm`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from cjsm_connect import __version__
+from cjsm_connect.results import CjsmError
+
+# in the order in which a newcomer meets them
+VERBS = {
+    "demo": "the whole job on the lab, from nothing",
+    "plan": "what apply would change, with diffs; changes nothing",
+    "apply": "make the hosts what the organisation file says, safely",
+    "check": "run the checks and show what they found",
+    "evidence": "check, then write the signed bundle and the report",
+    "verify": "verify a bundle offline with the organisation's public key",
+    "status": "what differs now from what should be",
+    "lab": "real hosts on this machine: up, down, exec, sign, save, reset",
+    "bench": "one side-by-side measurement",
+    "test": "the test suite: lint, types, unit, lab",
+}
+
+
+class Verbs(click.Group):
+    """Imports a verb's module only when it is used, so that start-up stays cheap."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command = importlib.import_module(f"cjsm_connect.verbs.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Translate errors once, at the edge: one of ours is a message and exit code 2."""
+        try:
+            return super().main(*args, **kwargs)
+        except CjsmError as error:
+            click.echo(f"cjsm: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="cjsm")
+def cjsm() -> None:
+    """Configure, check and document a CJSM server connection.
+
+    One organisation.toml describes the organisation; --org, CJSM_ORG or the current folder says which.
+    Exit code: 0 ok, 1 findings, 2 could not run.
+    """
