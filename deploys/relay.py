@@ -53,8 +53,10 @@ def desired(organisation: Organisation, host: Host) -> Desired:
 def _relay(organisation: Organisation, host: Host) -> Desired:
     maps = tuple(_relay_maps(organisation))
     files = (
-        File(MAIN, _main(organisation, host), reason="CJSM mail only, never in clear text"),
-        File(MASTER, _master(organisation, host), reason="one listener and one route for each side"),
+        File(MAIN, _main(organisation, host), reason="CJSM mail only, never in clear text", returns="same hub"),
+        File(
+            MASTER, _master(organisation, host), reason="one listener and one route for each side", returns="same hub"
+        ),
         *_passwords(organisation),
     )
     # packages arrive before files: Debian's own start must not listen on the network for a moment

@@ -59,9 +59,9 @@ def _inner_authority(organisation: Organisation) -> str:
 def _authorities(organisation: Organisation, host: Host) -> Iterator[File]:
     if host.role == "relay":
         authority = text_of(organisation, organisation.hub.ca_file)
-        yield File(f"{FOLDER}/hub-ca.pem", authority, reason="who vouches for the hub")
+        yield File(f"{FOLDER}/hub-ca.pem", authority, reason="who vouches for the hub", returns="never")
     if inner := _inner_authority(organisation):
-        yield File(f"{FOLDER}/inner-ca.pem", inner, reason="who vouches for relay and mail server to each other")
+        yield File(f"{FOLDER}/inner-ca.pem", inner, reason="who vouches on the inner hop", returns="never")
 
 
 def _waiting(organisation: Organisation, host: Host) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cjsm_connect.remote.firewall import BOOT, MAIN
+from cjsm_connect.remote.firewall import BOOT, MAIN, PENDING
 from faults import Patient, fault
 
 TABLE = ("inet", "cjsm")
@@ -182,7 +182,7 @@ def translated(host: Patient) -> None:
 
 @fault("firewall.unconfirmed", host="mail", violates="firewall.never-disabled")
 def unconfirmed(host: Patient) -> None:
-    """An apply died between loading new rules and confirming them: in an hour the host undoes them."""
-    unit = ["systemd-run", "--quiet", "--unit=cjsm-firewall-undo", "--on-active=1h", "/bin/true"]
-    host.run(unit)
-    assert host.run(["systemctl", "is-active", "cjsm-firewall-undo.timer"]).stdout.strip() == "active"
+    """An apply died between loading new rules and confirming them, and the host's timer with it."""
+    host.run(["install", "-d", "-m", "0700", "/var/lib/cjsm/undo"])
+    host.run(["tee", PENDING], input='{"tables": ["inet cjsm"]}\n')
+    assert host.run(["stat", "-c", "%F", PENDING]).stdout == "regular file\n"

@@ -61,7 +61,11 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file with its whole content. `secret` content never appears in a plan, a log or evidence."""
+    """A file with its whole content. `secret` content never appears in a plan, a log or evidence.
+
+    `returns` says what a rollback may do with it: bring it back always, only while the hub is the same (its address,
+    names and certificates), or never.
+    """
 
     path: str
     content: str
@@ -70,6 +74,7 @@ class File:
     mode: int = 0o644
     secret: bool = False
     reason: str = ""  # shown in the plan
+    returns: Literal["always", "same hub", "never"] = "always"
 
     @property
     def key(self) -> str:
@@ -172,7 +177,8 @@ class Firewall:
 class Service:
     """A systemd unit. It is current when its process has loaded the files and maps in `watches`.
 
-    `on_change` says how it takes them up; `watches` are absolute paths, or the names of keys and maps.
+    `on_change` says how it takes them up; `watches` are absolute paths, or the names of keys and maps. `access`: it
+    lets administrators in, so it takes up its files before the change is confirmed over a new connection.
     """
 
     unit: str
@@ -181,6 +187,7 @@ class Service:
     on_change: Literal["restart", "reload", "none"] = "restart"
     watches: tuple[str, ...] = ()
     order: int = 50  # lower starts earlier
+    access: bool = False
 
     @property
     def key(self) -> str:
@@ -270,7 +277,8 @@ def _services(services: list[Service]) -> Iterator[Service]:
                 raise DesiredError(f"services: two concerns disagree whether {unit} runs")
         changes = {service.on_change for service in same}
         on_change = next(kind for kind in ("restart", "reload", "none") if kind in changes)
-        yield Service(unit, first.running, first.enabled, on_change, watches, first.order)
+        access = any(service.access for service in same)
+        yield Service(unit, first.running, first.enabled, on_change, watches, first.order, access)
 
 
 def _settings(settings: list[Settings]) -> Iterator[Settings]:

@@ -10,6 +10,7 @@ from cjsm_connect.desired import Desired, Firewall, Key, Map, Service
 
 COLLECTOR = (
     "common",
+    "lock",
     "firewall",
     "walls",
     "sessions",

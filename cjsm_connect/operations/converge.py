@@ -1,11 +1,11 @@
-"""Our pyinfra operations: packages, tree, activation, confirmation. Each is one command on a host, or none.
+"""Our pyinfra operations: packages, tree, new connections, activation. Each is one command on a host, or none.
 
 This module imports pyinfra and is itself imported only when pyinfra runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,25 +17,38 @@ from cjsm_connect import remote
 from cjsm_connect.desired import Desired
 from cjsm_connect.desired.change import Change, change
 from cjsm_connect.operations import programs, ssh
-from cjsm_connect.organisation import Organisation
+from cjsm_connect.organisation import Host, Organisation
+
+TROUBLE: dict[str, str] = {}
+"""By host: why connections to it or from it do not work any more. A firewall's change stands or falls by all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one host must become, and who says so."""
+    """What one host must become, and who says so. `errand_of` gives the connections that any host needs."""
 
     organisation: Organisation
     desired: Desired
-    about: dict[str, Any]
+    errand_of: Callable[[Host], programs.Errand]
+
+    @property
+    def host(self) -> Host:
+        """pyinfra's current host, as the organisation file describes it."""
+        return self.organisation.host(host.name)
+
+    @property
+    def errand(self) -> programs.Errand:
+        """This apply, on pyinfra's current host."""
+        return self.errand_of(self.host)
 
 
 def converge(job: Job) -> None:
     """Queue the four operations for the current host, in their order."""
     packages(job, name="Install packages")
     tree(job, name="Install files, maps and keys")
-    # confirmed before the services start, which may take longer than the timer of the rules
-    confirm(job, name="Confirm the firewall over a fresh connection")
-    activate(job, name="Activate services and try them")
+    # confirmed before the services start, which may take longer than the timer of the change
+    reach(job, name="Come in over new connections, and try those that the host needs")
+    activate(job, name="Keep the change, activate services and try them")
 
 
 Commands = Generator[StringCommand | FunctionCommand, None, None]
@@ -48,66 +61,101 @@ def packages(job: Job) -> Commands:
     if not wanted.packages:
         host.noop("all packages are installed")
         return
-    yield command(programs.packages(wanted))
-    forget()
+    yield FunctionCommand(packages_installed, (job, wanted), {})
+    memory()["worked"] = True
+
+
+def packages_installed(state: Any, host: Any, job: Job, wanted: Change) -> bool:
+    """apt on the host; it answers with a new snapshot, which spares a round trip."""
+    try:
+        memory()["snapshot"] = execute(programs.packages(wanted, job.desired, job.errand))["snapshot"]
+    except ssh.HostError as error:
+        return failed(state, host, str(error))
+    return True
 
 
 @operation()
 def tree(job: Job) -> Commands:
-    """Stage, validate and rename files, maps and keys."""
+    """Stage, validate and rename files, maps and keys; what has changed then waits to be confirmed."""
     wanted = yield from differs(job)
     if not wanted.writes:
         host.noop("all files, maps and keys are as wanted")
         return
-    yield command(programs.install(wanted, job.about))
+    yield command(programs.install(wanted, job.desired, job.errand))
     forget()
-    memory()["installed"] = True
+    memory()["installed"] = memory()["worked"] = True
+
+
+@operation()
+def reach(job: Job) -> Commands:
+    """Open new connections to every host that the change could cut off, and try from there what the host needs."""
+    if pyinfra.state.is_executing and not memory().get("installed"):
+        host.noop("nothing waits for confirmation")
+        return
+    yield FunctionCommand(reached_freshly, (job,), {})
+
+
+def reached_freshly(state: Any, host: Any, job: Job) -> bool:
+    """Never fails the step: every host is asked before any of them decides (`activate`)."""
+    own = job.host
+    others = job.organisation.hosts if own.role == "firewall" else ()
+    try:
+        for other in others:
+            if other.name != own.name:
+                ssh.connected(job.organisation, other).close()
+        blocked = ssh.run(job.organisation, own, lambda: programs.reach(job.errand))["blocked"]
+        if blocked:
+            TROUBLE[own.name] = f"{own.name} could connect before the change and cannot now: {', '.join(blocked)}"
+    except ssh.HostError as error:
+        TROUBLE[own.name] = str(error)
+    return True
 
 
 @operation()
 def activate(job: Job) -> Commands:
     """Make running services what the files say; the host goes back by itself when a try fails."""
-    installed = bool(memory().get("installed"))
-    if not installed:
-        wanted = yield from differs(job)
-        if not wanted.services:
-            host.noop("all services are as wanted")
-            return
-    yield command(programs.activate(job.desired, installed))
+    if memory().get("installed"):
+        yield FunctionCommand(kept_or_put_back, (job,), {})
+        return
+    wanted = yield from differs(job)
+    if not wanted.services and not memory().get("worked"):
+        host.noop("all services are as wanted")
+        return
+    yield command(programs.activate(job.desired, job.errand, installed=False))
     forget()
 
 
-@operation()
-def confirm(job: Job) -> Commands:
-    """Keep new firewall rules, once every host they could cut off has answered over a connection of its own."""
-    if pyinfra.state.is_executing and not memory().get("installed"):
-        host.noop("no firewall rules wait for confirmation")
-        return
-    if job.desired.firewalls:
-        yield FunctionCommand(confirmed_freshly, (job,), {})
+def kept_or_put_back(state: Any, host: Any, job: Job) -> bool:
+    """Over a new connection: keep the change and start its services, or take it back at once.
 
-
-def confirmed_freshly(state: Any, host: Any, job: Job) -> bool:
-    """Open new SSH connections to every host whose path crosses the change, then confirm over one of them.
-
-    False when one did not answer: the host puts its old rules back by itself. `state` and `host` are pyinfra's.
+    False when the host went back, or will by its timer. `state` and `host` are pyinfra's.
     """
-    own = job.organisation.host(host.name)
-    crossing = job.organisation.hosts if own.role == "firewall" else (own,)
+    trouble = TROUBLE.get(host.name) or ("; ".join(TROUBLE.values()) if job.host.role == "firewall" else "")
+    if trouble:
+        return failed(state, host, f"{trouble}. {taken_back(trouble, job.errand.seconds)}", put_back=True)
     try:
-        for other in crossing:
-            ssh.connected(job.organisation, other).close()
-        ssh.run(job.organisation, own, lambda: programs.confirm(job.desired))
+        answer = ssh.run(job.organisation, job.host, lambda: programs.activate(job.desired, job.errand, installed=True))
     except ssh.HostError as error:
-        memory()["put_back"] = True
-        within = f"the old rules come back within {programs.CONFIRM_SECONDS} s"
-        return failed(state, host, f"the firewall was not confirmed, {within}: {error}")
+        back = taken_back(str(error), job.errand.seconds)
+        return failed(state, host, f"the change was not confirmed: {error}. {back}", put_back=True)
+    if "failed" in answer:
+        problems = "".join(f"; {problem}" for problem in answer["problems"])
+        return failed(state, host, f"{answer['failed']}. The host went back to how it was{problems}", put_back=True)
     return True
 
 
-def failed(state: Any, host: Any, problem: str) -> bool:
+def taken_back(why: str, seconds: int) -> str:
+    """Put the current host back over the connection that is still open; else its own timer does."""
+    try:
+        execute(programs.put_back(why))
+    except (ssh.HostError, OSError, EOFError):
+        return f"The host puts everything back by itself within {seconds} s"
+    return "Everything was put back"
+
+
+def failed(state: Any, host: Any, problem: str, put_back: bool = False) -> bool:
     """Note why a step failed; as a pyinfra function command it fails the step without a traceback."""
-    memory()["problem"] = problem
+    memory().update(problem=problem, put_back=put_back)
     return False
 
 
@@ -116,16 +164,19 @@ def differs(job: Job) -> Generator[FunctionCommand, None, Change]:
     known = memory()
     if "snapshot" not in known:
         try:
-            known["snapshot"] = take(job.desired)
+            known["snapshot"] = execute(programs.collect(job.desired))
         except ssh.HostError as error:
             yield FunctionCommand(failed, (str(error),), {})
             return Change()
     return change(job.desired, known["snapshot"])
 
 
-def take(desired: Desired) -> Any:
-    """A snapshot of the current host, in one command."""
-    program = programs.collect(desired)
+def execute(program: ssh.Program) -> Any:
+    """A program's answer from the current host, in one command over pyinfra's connection.
+
+    Raises:
+        HostError: it gave none.
+    """
     line = StringCommand(remote.command(program.seconds))
     _ok, output = host.run_shell_command(line, **privilege(), _stdin=text(program))
     try:

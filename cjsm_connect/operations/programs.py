@@ -1,18 +1,36 @@
-"""Desired and Change -> the programs that collect, install, activate and confirm on a host. Pure."""
+"""Desired and Change -> the programs that look at, change, confirm and take back on a host. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-from cjsm_connect.desired import Desired, Firewall, Health, Service
+from cjsm_connect import remote
+from cjsm_connect.desired import Desired, Health, Service
 from cjsm_connect.desired.change import Change, KeyChange
 from cjsm_connect.desired.snapshot import COLLECT, COLLECTOR, map_set, questions, watched
 from cjsm_connect.operations.ssh import Program
 
-CONFIRM_SECONDS = 90  # after this long without a fresh connection the host puts its old rules back
-INSTALLER = (*COLLECTOR, "generation", "keys", "validate", "staging", "install")
-ACTIVATOR = (*COLLECTOR, "generation", "health", "activate")
+if TYPE_CHECKING:
+    from cjsm_connect.organisation.flows import Flow
+
+UNDOER = (*COLLECTOR, "generation", "undo")
+INSTALLER = (*UNDOER, "reach", "keys", "validate", "staging", "install")
+ACTIVATOR = (*UNDOER, "health", "activate")
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One apply: who it is, what its generations note, how long a change waits to be confirmed."""
+
+    about: dict[str, Any]
+    seconds: int = 90
+    flows: tuple[Flow, ...] = ()
+
+    @property
+    def claim(self) -> dict[str, Any]:
+        """What the lock on a host notes; the token tells one apply from another of the same person."""
+        return {"token": self.about["apply"], "who": self.about["who"]}
 
 
 def collect(desired: Desired) -> Program:
@@ -25,17 +43,19 @@ def condition(desired: Desired) -> Program:
     return Program((*COLLECTOR, "condition"), "condition:collect", questions(desired), seconds=60)
 
 
-def packages(change: Change) -> Program:
-    """One apt transaction."""
+def packages(change: Change, desired: Desired, errand: Errand) -> Program:
+    """One apt transaction; its answer has a new snapshot."""
     arguments = {
         "packages": [item.name for item in change.packages],
         "answers": [[item.package, item.question, item.kind, item.value] for item in change.answers],
+        "questions": questions(desired),
+        "claim": errand.claim,
     }
-    return Program(("common", "packages"), "packages:install", arguments, seconds=1800)
+    return Program((*COLLECTOR, "packages"), "packages:install", arguments, seconds=1800)
 
 
-def install(change: Change, about: dict[str, Any]) -> Program:
-    """One tree: directories, files, maps, keys and certificates, removals; new firewall rules under their timer."""
+def install(change: Change, desired: Desired, errand: Errand) -> Program:
+    """One tree: directories, files, maps, keys and certificates, removals, firewall rules; it waits to be confirmed."""
     arguments = {
         "directories": [asdict(item) for item in change.directories],
         "files": [_file(item.file) for item in change.files],
@@ -43,32 +63,51 @@ def install(change: Change, about: dict[str, Any]) -> Program:
         "maps": [asdict(item) for item in change.maps],
         "map_set": map_set(change.maps),
         "keys": [_key(item) for item in change.keys],
-        "firewalls": firewalls(change.firewalls),
-        "about": about,
+        "firewalls": [asdict(item) for item in change.firewalls],
+        "access": [item.service.unit for item in change.services if item.service.access],
+        "wanted": wanted(desired),
     }
-    return Program(INSTALLER, "install:install", arguments, seconds=300)
+    return Program(INSTALLER, "install:install", arguments | way_back(errand), seconds=300)
 
 
-def activate(desired: Desired, installed: bool) -> Program:
-    """Services as wanted, then tries on the host; `installed`: go back to the generation before if one fails."""
-    arguments = {
+def way_back(errand: Errand) -> dict[str, Any]:
+    """What a host must know to go back by itself, and who is at work."""
+    undo = remote.program(UNDOER, "undo:put_back", {"why": "nobody confirmed it in time, or the host restarted"})
+    about = {"about": errand.about, "claim": errand.claim, "undo": undo, "seconds": errand.seconds}
+    return about | {"flows": flows(errand.flows)}
+
+
+def wanted(desired: Desired) -> dict[str, Any]:
+    """What a generation notes of the services, tries and rules that belong to it."""
+    return {
         "services": [_service(item, desired) for item in desired.services],
         "health": [_health(item) for item in desired.health],
-        "installed": installed,
+        "firewalls": [asdict(item) for item in desired.firewalls],
     }
+
+
+def flows(needed: tuple[Flow, ...]) -> list[dict[str, Any]]:
+    """The connections that can be tried without saying anything: TCP to single addresses."""
+    ends = [(flow, end) for flow in needed if flow.protocol == "tcp" for end in flow.destinations]
+    single = [(flow, end) for flow, end in ends if end.prefixlen == end.max_prefixlen]
+    tries = [(flow.name, str(end.network_address), port) for flow, end in single for port in flow.ports]
+    return [{"name": f"{name} to {to}:{port}", "address": to, "port": port} for name, to, port in tries]
+
+
+def reach(errand: Errand) -> Program:
+    """Try the connections again that worked before the change."""
+    return Program((*UNDOER, "reach"), "reach:compared", {"flows": flows(errand.flows)}, seconds=30)
+
+
+def activate(desired: Desired, errand: Errand, installed: bool) -> Program:
+    """Services as wanted, then tries on the host; `installed`: keep the pending change, or go back if a try fails."""
+    arguments = {"claim": errand.claim, "installed": installed, **wanted(desired)}
     return Program(ACTIVATOR, "activate:activate", arguments, seconds=600)
 
 
-def confirm(desired: Desired) -> Program:
-    """Keep the firewall rules that are live; to be run over a connection opened after they were loaded."""
-    return Program(
-        ("common", "firewall"), "firewall:confirm_all", {"firewalls": firewalls(desired.firewalls)}, seconds=60
-    )
-
-
-def firewalls(walls: tuple[Firewall, ...]) -> list[dict[str, Any]]:
-    """Every ruleset with the time it is given to be confirmed."""
-    return [asdict(wall) | {"seconds": CONFIRM_SECONDS} for wall in walls]
+def put_back(why: str) -> Program:
+    """Take back what is pending, at once."""
+    return Program(UNDOER, "undo:put_back", {"why": why}, seconds=300)
 
 
 def _key(item: KeyChange) -> dict[str, Any]:
@@ -77,7 +116,7 @@ def _key(item: KeyChange) -> dict[str, Any]:
 
 
 def _file(file: Any) -> dict[str, Any]:
-    keys = ("path", "owner", "group", "mode", "secret")
+    keys = ("path", "owner", "group", "mode", "secret", "returns")
     return {key: getattr(file, key) for key in keys} | {"text": file.content}
 
 

@@ -26,6 +26,7 @@ from pyinfra.context import ctx_host, ctx_state  # noqa: E402
 
 from cjsm_connect import remote  # noqa: E402
 from cjsm_connect.operations.converge import Job, converge  # noqa: E402
+from cjsm_connect.operations.deploys import errand  # noqa: E402
 from cjsm_connect.operations.fast import FastSSH  # noqa: E402
 from cjsm_connect.operations.ssh import hinted  # noqa: E402
 from cjsm_connect.organisation import Organisation, load  # noqa: E402
@@ -84,7 +85,11 @@ def converge_all(organisation: Organisation, job: dict[str, Any]) -> dict[str, A
     desired = getattr(importlib.import_module(module), function)
     only = tuple(job.get("only", ()))
     jobs = {
-        name: Job(organisation, desired(organisation, organisation.host(name), only), job["about"])
+        name: Job(
+            organisation,
+            desired(organisation, organisation.host(name), only),
+            lambda host: errand(organisation, host, job["about"]),
+        )
         for name in job["hosts"]
     }
 

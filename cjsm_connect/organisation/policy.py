@@ -31,6 +31,7 @@ LIMITS = {
     "clock_seconds": (1, 60),
     "disk_free_percent": (2, 50),
     "package_list_hours": (24, 168),
+    "confirm_seconds": (15, 600),
 }
 """Least and greatest value of each threshold; 184 days of logs are clause 4 of the terms and only go up."""
 
@@ -61,6 +62,9 @@ class Policy(Part):
     )
     package_list_hours: Threshold = Threshold(
         value=48, unit="hours", source=f"{_OWN}an older package list hides updates"
+    )
+    confirm_seconds: Threshold = Threshold(
+        value=90, unit="seconds", source=f"{_OWN}a host undoes a change that no new connection confirmed by then"
     )
 
     @field_validator("*", mode="before")

@@ -7,22 +7,27 @@ import os
 import time
 from typing import Any
 
-from cjsm_connect.remote import collect, common, generation, health
+from cjsm_connect.remote import collect, common, health, lock, undo
 
 
 def activate(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments: services, health, installed (did install just make a generation?).
+    """Arguments: claim, installed (is a change of ours pending?), services, health.
 
-    Returns what was done, or `{"failed": ..., "restored": [...]}` when a service or a try failed and the host went
-    back to the generation before.
+    What was installed says itself which services and tries belong to it. Returns what was done, or
+    `{"failed": ..., "restored": [...]}` when a service or a try failed and the host went back.
     """
-    done: list[str] = []
-    before = collect.units({service["unit"]: [] for service in arguments["services"]})
-    try:
-        settle_all(arguments["services"], done)
-        health.all_well(arguments["health"])
-    except common.Failed as error:
-        return go_back(arguments, before, done, str(error))
+    with lock.held(arguments["claim"], last=True):
+        done: list[str] = []
+        try:
+            wanted = arguments
+            if arguments["installed"]:
+                wanted = undo.wanted(undo.confirm())
+            settle_all(wanted["services"], done)
+            health.all_well(wanted["health"])
+            if arguments["installed"]:
+                undo.done()
+        except common.Failed as error:
+            return {"failed": str(error), "done": done, **undo.put_back({"why": str(error)})}
     return {"done": done}
 
 
@@ -104,25 +109,3 @@ def note(service: dict[str, Any]) -> None:
     os.makedirs(collect.STATE, mode=0o711, exist_ok=True)
     common.write_private(path + ".new", json.dumps(noted))
     os.rename(path + ".new", path)
-
-
-def go_back(arguments: dict[str, Any], before: dict[str, Any], done: list[str], why: str) -> dict[str, Any]:
-    """Restore the generation before and the services as they were; what cannot be restored is said too."""
-    restored: list[str] = []
-    problems: list[str] = []
-    if arguments["installed"]:
-        restored = generation.restore(generation.newest())
-        common.attempt(["systemctl", "daemon-reload"], seconds=60)
-        for service in reversed(arguments["services"]):
-            problems += as_before(service["unit"], before[service["unit"]])
-    return {"failed": why, "done": done, "restored": restored, "problems": problems}
-
-
-def as_before(unit: str, state: dict[str, Any]) -> list[str]:
-    """Give a unit the state it had: one that ran takes up the restored files, one that did not is stopped."""
-    ran = state["active"] in ("active", "reloading")
-    wanted = [["try-reload-or-restart" if ran else "stop", unit]]
-    if state["enabled"] in ("disabled", ""):
-        wanted.append(["disable", unit])
-    told = [common.attempt(["systemctl", *argv], seconds=180) for argv in wanted]
-    return [f"{unit}: {err.strip()[-200:]}" for code, _, err in told if code]

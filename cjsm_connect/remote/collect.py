@@ -18,7 +18,7 @@ import stat
 import time
 from typing import Any
 
-from cjsm_connect.remote import common, sessions, walls
+from cjsm_connect.remote import common, firewall, lock, sessions, walls
 
 STATE = "/var/lib/cjsm"
 MAPS = "/etc/cjsm/maps"
@@ -40,6 +40,8 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
         "free": free_bytes("/var"),
         "memory": memory_bytes(),
         "generation": generation(),
+        "lock": lock.holder(),
+        "pending": firewall.armed(),
     }
 
 

@@ -1,10 +1,10 @@
 """The firewall on a host: compare, load with a way back, confirm, undo. Standard library of Python 3.9.
 
-A change is loaded live under a dead man's timer. Only `confirm`, called over a fresh SSH connection, stops the timer
-and writes the rules for boot: whoever locks himself out is let in again when the time is over.
+A change is loaded live under the timer of undo.py, which takes it back. Only `confirm`, called over a fresh SSH
+connection, writes the rules for boot: whoever locks himself out is let in again when the time is over.
 The nftables unit is never started, stopped or reloaded by us: its ExecStop flushes the rules of everybody.
 
-Every function takes one dict: {"table": "inet cjsm", "boot_path": ..., "ruleset": text, "seconds": number}.
+Every function takes one dict: {"table": "inet cjsm", "boot_path": ..., "ruleset": text}.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOG = "/var/log/ulog/firewall.log"  # dropped packets, as ulogd2 records them
 MAIN = "/etc/nftables.conf"  # what nftables.service loads at boot
 STATE = "/var/lib/cjsm/firewall"
 UNDO = STATE + "/undo.nft"
-UNIT = "cjsm-firewall-undo"
+PENDING = "/var/lib/cjsm/undo/pending.json"  # a change that waits to be confirmed, see undo.py
 NFT = "/usr/sbin/nft"
 
 # Debian's own file holds three empty chains behind a `flush ruleset`; this takes its place. A file that an
@@ -46,63 +46,32 @@ def state(wall: dict[str, Any]) -> dict[str, Any]:
 
 
 def settled(wall: dict[str, Any]) -> bool:
-    """Is there nothing to do: these rules live, confirmed, and loaded at boot?"""
-    wanted = {"boot": sha256(wall["ruleset"]), "live_is_boot": True, "enabled": True}
-    return not armed() and state(wall) == wanted
+    """Is there nothing to do: these rules live and loaded at boot?"""
+    return state(wall) == {"boot": sha256(wall["ruleset"]), "live_is_boot": True, "enabled": True}
 
 
-def load(wall: dict[str, Any]) -> dict[str, Any]:
-    """Load new rules live; after `seconds` the host puts the old ones back unless they were confirmed.
+def load(wall: dict[str, Any]) -> None:
+    """Load new rules live, in one transaction that replaces only our own table. The way back was kept before.
 
     Raises:
-        Failed: nft refuses the rules, or the timer cannot be armed; then nothing has changed.
+        Failed: nft refuses the rules; then nothing has changed.
     """
     common.run([NFT, "-c", "-f", "-"], text=wall["ruleset"])
-    if armed():  # a run before this one died between load and confirm: go back to what was confirmed
-        undo(wall)
-    keep_way_back(wall["table"])
-    arm(wall["seconds"])
-    try:
-        common.run([NFT, "-f", "-"], text=wall["ruleset"])
-    except common.Failed:
-        disarm()
-        raise
-    return {"undone_after": wall["seconds"]}
+    common.run([NFT, "-f", "-"], text=wall["ruleset"])
 
 
 def confirm(wall: dict[str, Any]) -> dict[str, Any]:
-    """Keep the new rules, now and at boot. Call it over a connection that was opened after `load`.
+    """Keep the new rules at boot too. Call it over a connection that was opened after `load`.
 
     Raises:
-        Failed: the host has already put the old rules back, or the boot configuration would not load.
+        Failed: other rules are live than those that were tried, or the boot configuration would not load.
     """
-    disarm()
     if not same(wall["table"], wall["ruleset"]):
-        raise common.Failed(
-            "expected the new firewall rules to be live, found others: they were not confirmed in time and the host "
-            "put the old ones back. Apply again; if it comes back, see whether SSH from here is allowed by the rules."
-        )
+        raise common.Failed("expected the new firewall rules to be live, found others: somebody has changed them since")
     replace(wall["boot_path"], wall["ruleset"], 0o600)
     load_at_boot(wall["boot_path"])
     common.run(["systemctl", "enable", "--quiet", "nftables.service"])
-    forget_way_back()
     return state(wall)
-
-
-def confirm_all(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Confirm every ruleset that is not settled yet. Arguments: firewalls."""
-    waiting = [wall for wall in arguments["firewalls"] if not settled(wall)]
-    return {"confirmed": [confirm(wall)["boot"] for wall in waiting]}
-
-
-def undo(wall: dict[str, Any]) -> dict[str, Any]:
-    """Put back what was live before `load`; after `confirm`, or without a `load`, there is nothing to put back."""
-    disarm()
-    way_back = os.path.exists(UNDO)
-    if way_back:
-        common.run([NFT, "-f", UNDO])
-        forget_way_back()
-    return {"undone": way_back, "table": wall["table"]}
 
 
 def counters(table: str) -> dict[str, int]:
@@ -170,12 +139,19 @@ def loads(main: str, boot_path: str) -> bool:
 
 def load_at_boot(boot_path: str) -> None:
     """Make nftables.conf include the boot file; tables an administrator has written there stay as they are."""
+    main = main_with(boot_path)
+    if common.read(MAIN) != main:
+        replace(MAIN, main, 0o755, checked=True)
+
+
+def main_with(boot_path: str) -> str:
+    """What nftables.conf must be for the boot file to be loaded; as it is if it does that already."""
     main = common.read(MAIN)
     if loads(main, boot_path):
-        return
+        return main
     if not main.strip() or is_stock(main):
         main = FRESH_MAIN
-    replace(MAIN, '%s\ninclude "%s"\n' % (main.rstrip("\n"), boot_path), 0o755, checked=True)
+    return '%s\ninclude "%s"\n' % (main.rstrip("\n"), boot_path)
 
 
 def is_stock(main: str) -> bool:
@@ -209,24 +185,11 @@ def keep_way_back(table: str) -> None:
 
 
 def forget_way_back() -> None:
-    """After confirm or undo: a later undo must not bring back rules of an earlier change."""
+    """Once a change stays or was taken back: a later way back must not bring rules of an earlier change."""
     if os.path.exists(UNDO):
         os.unlink(UNDO)
 
 
-def arm(seconds: int) -> None:
-    """Let the host itself load the way back after `seconds`, whatever becomes of us (systemd-run(1))."""
-    common.attempt(["systemctl", "reset-failed", UNIT + ".service", UNIT + ".timer"])
-    when = ["--on-active=%ds" % seconds, "--timer-property=AccuracySec=500ms"]
-    what = ["--unit=" + UNIT, "--description=cjsm-connect: put back the firewall rules nobody confirmed"]
-    common.run(["systemd-run", "--quiet", "--collect", *what, *when, NFT, "-f", UNDO])
-
-
 def armed() -> bool:
     """Is a change waiting to be confirmed?"""
-    return common.attempt(["systemctl", "is-active", "--quiet", UNIT + ".timer"])[0] == 0
-
-
-def disarm() -> None:
-    """Stop the timer. nft works in transactions: stopped half-way, it leaves the old rules or the new, never a mix."""
-    common.attempt(["systemctl", "stop", UNIT + ".timer", UNIT + ".service"])
+    return os.path.exists(PENDING)

@@ -1,7 +1,16 @@
-"""Generations on a host: what an apply replaced, kept so that it can be put back. Never a private key or a secret."""
+"""Generations on a host: what an apply replaced and what came instead. Never a private key, never a secret.
+
+`/var/lib/cjsm/generations/N` holds `manifest.json` and copies of the old files. A manifest says who applied what and
+when, `state` (pending, kept or put back), `replaced` (one row for each path) and `wanted`: the services, tries and
+firewall rules that belonged to it, so that a rollback to it needs nobody but the host.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import glob
+import hashlib
 import json
 import os
 import shutil
@@ -10,31 +19,89 @@ from typing import Any
 from cjsm_connect.remote import collect, common
 
 KEPT = 10
+LONGEST_DIFF = 20_000  # characters kept of one path's difference
 
 
-def begin(about: dict[str, Any]) -> str:
-    """Make the folder of the next generation and return its path; the oldest beyond `KEPT` go."""
-    root = collect.STATE + "/generations"
-    os.makedirs(root, mode=0o700, exist_ok=True)
-    number = collect.generation() + 1
-    folder = f"{root}/{number}"
-    os.mkdir(folder, 0o700)
-    write(folder, dict(about, number=number, replaced=[]))
-    for old in sorted((int(name) for name in os.listdir(root) if name.isdigit()), reverse=True)[KEPT:]:
-        shutil.rmtree(f"{root}/{old}")
+def root() -> str:
+    """The folder of all generations."""
+    return collect.STATE + "/generations"
+
+
+def begin(about: dict[str, Any], replacing: list[dict[str, Any]], wanted: dict[str, Any]) -> str:
+    """Record the next generation, before anything is replaced; returns its folder.
+
+    `replacing`: {"path", "text" (None: removed), "link" (None: not a link), "secret", "returns"}, see `row`.
+    """
+    number = max(collect.generation() + 1, int(about.get("number", 0)))
+    folder, fresh = f"{root()}/{number}", f"{root()}/.{number}.new"
+    os.makedirs(root(), mode=0o700, exist_ok=True)
+    shutil.rmtree(fresh, ignore_errors=True)
+    os.mkdir(fresh, 0o700)
+    rows = [row(fresh, str(place), item) for place, item in enumerate(replacing)]
+    write(fresh, dict(about, number=number, state="pending", replaced=rows, wanted=wanted))
+    os.rename(fresh, folder)
     return folder
 
 
-def newest() -> str:
-    """The folder of the newest generation; "" before the first apply."""
-    number = collect.generation()
-    return f"{collect.STATE}/generations/{number}" if number else ""
+def row(folder: str, name: str, item: dict[str, Any]) -> dict[str, Any]:
+    """One path that is about to change: how it was, how it will be, and a copy of the old unless it is secret.
+
+    `returns` says what a later rollback may do with it: always, same hub (only while the hub is the same), never.
+    """
+    path = item["path"]
+    found = {key: item[key] for key in ("path", "secret", "returns")}
+    found.update(existed=os.path.lexists(path), link=None, kept=None, difference="", after=item["link"] or "")
+    if os.path.islink(path):
+        found["link"] = os.readlink(path)
+    elif found["existed"] and not item["secret"]:
+        found["kept"] = name
+        copy(path, f"{folder}/{name}")
+    if item["text"] is not None and not item["secret"]:
+        found["after"] = hashlib.sha256(item["text"].encode()).hexdigest()
+    if not item["secret"]:
+        found["difference"] = difference(path, item)[:LONGEST_DIFF]
+    return found
+
+
+def difference(path: str, item: dict[str, Any]) -> str:
+    """A unified diff of a text file; of a set of maps, one of all its sources."""
+    if item["link"]:
+        return unified(path, tables(os.path.realpath(path)), tables(item["link"]))
+    return unified(path, common.read(path), item["text"] or "")
+
+
+def tables(folder: str) -> str:
+    """The sources of a set of maps as one text, a line for each row."""
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    sources = [name for name in names if "." not in name]
+    return "".join(
+        "%s: %s\n" % (name, line) for name in sources for line in common.read(f"{folder}/{name}").splitlines()
+    )
+
+
+def unified(path: str, old: str, new: str) -> str:
+    """What differs between two texts (unified diff)."""
+    return "".join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), path, path))
+
+
+def copy(source: str, target: str) -> None:
+    """Copy a file with its mode and owner; never wider than it was, not even for a moment."""
+    status = os.stat(source)
+    with open(source, "rb") as file:
+        data = file.read()
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fchown(descriptor, status.st_uid, status.st_gid)
+        os.fchmod(descriptor, status.st_mode & 0o7777)
+        os.fsync(descriptor)
 
 
 def write(folder: str, manifest: dict[str, Any]) -> None:
     """Replace a generation's manifest in one rename."""
     fresh = folder + "/manifest.new"
-    if os.path.exists(fresh):
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(fresh)
     common.write_private(fresh, json.dumps(manifest, indent=1))
     os.rename(fresh, folder + "/manifest.json")
@@ -45,44 +112,60 @@ def manifest(folder: str) -> dict[str, Any]:
     return dict(json.loads(common.read(folder + "/manifest.json")))
 
 
-def keep(folder: str, path: str, secret: bool) -> None:
-    """Note that `path` is about to be replaced or removed, and keep what is there now unless it is secret."""
-    noted = manifest(folder)
-    row = {"path": path, "kept": None, "link": None, "existed": os.path.lexists(path), "secret": secret}
-    if os.path.islink(path):
-        row["link"] = os.readlink(path)
-    elif row["existed"] and not secret:
-        row["kept"] = str(len(noted["replaced"]))
-        copy = f"{folder}/{row['kept']}"
-        shutil.copy2(path, copy)
-        status = os.stat(path)
-        os.chown(copy, status.st_uid, status.st_gid)
-    noted["replaced"].append(row)
-    write(folder, noted)
+def mark(folder: str, state: str, why: str = "") -> None:
+    """Note what has become of a generation: kept, or put back and why."""
+    write(folder, dict(manifest(folder), state=state, why=why))
 
 
-def restore(folder: str) -> list[str]:
-    """Put back what a generation replaced, newest first; returns the paths. Secrets stay as they are now."""
-    rows = [row for row in manifest(folder)["replaced"] if not row["secret"]]
-    for row in reversed(rows):
-        put_back(folder, row)
-    return [row["path"] for row in rows]
+def numbers() -> list[int]:
+    """All generations of this host, the newest first."""
+    return (
+        sorted((int(name) for name in os.listdir(root()) if name.isdigit()), reverse=True)
+        if os.path.isdir(root())
+        else []
+    )
 
 
-def put_back(folder: str, row: dict[str, Any]) -> None:
-    """Restore one path in one rename, or remove it if it was not there before."""
-    path = row["path"]
+def recorded() -> list[dict[str, Any]]:
+    """All manifests, the newest first; one that cannot be read is left out."""
+    found = []
+    for number in numbers():
+        with contextlib.suppress(ValueError):
+            found.append(manifest(f"{root()}/{number}"))
+    return found
+
+
+def restore(folder: str, rows: list[dict[str, Any]]) -> list[str]:
+    """Put back rows of a generation, the last first; returns their paths."""
+    for item in reversed(rows):
+        put_back(folder, item)
+    return [item["path"] for item in rows]
+
+
+def put_back(folder: str, item: dict[str, Any]) -> None:
+    """Restore one path in one rename, or remove it if it was not there before. A secret stays as it is."""
+    path = item["path"]
     fresh = f"{os.path.dirname(path)}/.{os.path.basename(path)}.cjsm-restore"
-    if row["link"] is not None:
-        os.symlink(row["link"], fresh)
-    elif row["kept"] is not None:
-        copy = f"{folder}/{row['kept']}"
-        shutil.copy2(copy, fresh)
-        status = os.stat(copy)
-        os.chown(fresh, status.st_uid, status.st_gid)
-    elif os.path.lexists(path):
-        os.unlink(path)
-        return
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(fresh)  # of a try that was interrupted
+    if item["link"] is not None:
+        os.symlink(item["link"], fresh)
+    elif item["kept"] is not None:
+        copy(f"{folder}/{item['kept']}", fresh)
     else:
+        if not item["existed"] and os.path.lexists(path):
+            os.unlink(path)
         return
     os.rename(fresh, path)
+
+
+def prune() -> None:
+    """Only the last `KEPT` generations stay, and only the sets of maps that they or the present need."""
+    for number in numbers()[KEPT:]:
+        shutil.rmtree(f"{root()}/{number}", ignore_errors=True)
+    needed = {os.path.realpath(collect.MAPS)}
+    for known in recorded():
+        needed.update(link for item in known["replaced"] for link in (item["link"], item["after"]) if link)
+    for folder in glob.glob(collect.STATE + "/maps/*"):
+        if folder not in needed:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -7,13 +7,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import click
 
 from cjsm_connect.desired.planned import steps
+from cjsm_connect.operations import programs, ssh
 from cjsm_connect.operations.deploys import about
 from cjsm_connect.organisation import Organisation
+from cjsm_connect.remote.lock import taken
 from cjsm_connect.results import CjsmError
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
@@ -33,18 +36,41 @@ def command(organisation: Organisation, yes: bool, as_json: bool, scope: Scope) 
 
     Exit code: 0 done or nothing to do, 1 changed and put back by itself, 2 could not run.
     """
-    before = subjects(organisation, scope.desired_of, scope.limit)
+    before = settled(organisation, subjects(organisation, scope.desired_of, scope.limit), scope)
     stop_on_problems(before)
     outcome: dict[str, Any] = {}
+    after = before
     if any(item.change for item in before):
         agreed(before, yes, organisation, quiet=as_json)
         outcome = converged(organisation, before, scope.only)
         after = subjects(organisation, scope.desired_of, scope.limit)
-    else:
-        after = before
     fetched = fetch_requests(organisation, after)
     code = report(before, after, outcome, fetched, as_json)
     sys.exit(code)
+
+
+def settled(organisation: Organisation, found: list[Subject], scope: Scope) -> list[Subject]:
+    """A host where a change still waits for a confirmation that will not come goes back first, and is looked at again.
+
+    Raises:
+        CjsmError: another apply is at work on a host; who, from where and since when.
+    """
+    refuse_second(found)
+    waiting = [item.name for item in found if item.snapshot.get("pending")]
+    if not waiting:
+        return found
+    click.echo(f"putting back a change that nobody confirmed: {', '.join(waiting)}", err=True)
+    ssh.run_everywhere(
+        organisation, waiting, lambda _: programs.put_back("nobody had confirmed it when the next apply began")
+    )
+    return subjects(organisation, scope.desired_of, scope.limit)
+
+
+def refuse_second(found: list[Subject]) -> None:
+    """Two operators at once: the second is told."""
+    held = [f"{item.name}: {taken(item.snapshot['lock'])}" for item in found if item.snapshot.get("lock")]
+    if held:
+        raise CjsmError("nothing was changed\n  " + "\n  ".join(held))
 
 
 def stop_on_problems(found: list[Subject]) -> None:
@@ -78,15 +104,34 @@ def agreed(found: list[Subject], yes: bool, organisation: Organisation, quiet: b
 
 
 def converged(organisation: Organisation, found: list[Subject], only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Run pyinfra in a process of its own over the hosts that differ; shows its progress, returns the outcome."""
-    differing = [item for item in found if item.change]
+    """Converge the hosts that differ, one of each role at a time; stop at the first wave in which one is not well."""
+    number = max(item.snapshot["generation"] for item in found) + 1
+    noted = about(organisation) | {"number": number, "only": only}
+    outcome: dict[str, Any] = {}
+    for wave in waves(organisation, [item for item in found if item.change]):
+        outcome |= one_wave(organisation, wave, noted)
+        if any(told["failed"] for told in outcome.values()):
+            break
+    return outcome
+
+
+def waves(organisation: Organisation, found: list[Subject]) -> list[list[Subject]]:
+    """Hosts of different roles go together, those of one role one after another: mail keeps a way that works."""
+    by_role: dict[str, list[Subject]] = {}
+    for item in found:
+        by_role.setdefault(organisation.host(item.name).role, []).append(item)
+    return [[item for item in group if item] for group in zip_longest(*by_role.values())]
+
+
+def one_wave(organisation: Organisation, wave: list[Subject], noted: dict[str, Any]) -> dict[str, Any]:
+    """Run pyinfra in a process of its own over some hosts; shows its progress, returns the outcome."""
     job = {
         "folder": str(organisation.folder),
-        "hosts": [item.name for item in differing],
-        "snapshots": {item.name: item.snapshot for item in differing},
+        "hosts": [item.name for item in wave],
+        "snapshots": {item.name: item.snapshot for item in wave},
         "desired": "deploys.connection:desired",
-        "only": only,
-        "about": about(organisation),
+        "only": noted["only"],
+        "about": noted,
     }
     argv = [sys.executable, "-m", "cjsm_connect.operations.run"]
     with (

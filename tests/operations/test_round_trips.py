@@ -13,7 +13,10 @@ from pyinfra.api.state import StateStage
 from cjsm_connect import remote
 from cjsm_connect.desired import Desired, File, Package, Service
 from cjsm_connect.desired.snapshot import sha256
+from cjsm_connect.operations import converge as converge_module
+from cjsm_connect.operations import ssh
 from cjsm_connect.operations.converge import Job, converge
+from cjsm_connect.operations.programs import Errand
 
 FILE = File("/etc/x.conf", "content\n")
 DESIRED = Desired((Package("x"),), files=(FILE,), services=(Service("x.service", watches=("/etc/x.conf",)),))
@@ -36,18 +39,49 @@ SETTLED = BARE | {
 COLLECT, PACKAGES, INSTALL, ACTIVATE = (f"timeout -s KILL {seconds} " for seconds in (60, 1800, 300, 600))
 
 
+ORGANISATION = SimpleNamespace(host=lambda name: SimpleNamespace(name=name, role="relay"))
+
+
+class Fresh:
+    """The new connections: each program that is sent over one, and what it answers."""
+
+    def __init__(self, monkeypatch, **answers):
+        self.sent = []
+        self.answers = {"reach:compared": {"blocked": []}, "activate:activate": {"done": []}} | answers
+        monkeypatch.setattr(ssh, "run", self.run)
+
+    def run(self, _organisation, _host, program_of):
+        program = program_of()
+        self.sent.append(program.entry)
+        answer = self.answers[program.entry]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    monkeypatch.setattr(converge_module, "TROUBLE", {})
+    return Fresh(monkeypatch)
+
+
 def ok(value):
     return f"{remote.MARK}{json.dumps({'ok': value})}"
 
 
 def applied(snapshot, **responses):
     """Run the operations against a fake host that always shows this snapshot; its commands and its host."""
-    answers = {COLLECT: ok(snapshot), PACKAGES: ok({}), INSTALL: ok({}), ACTIVATE: ok({})} | responses
+    answers = {
+        COLLECT: ok(snapshot),
+        PACKAGES: ok({"snapshot": snapshot}),
+        INSTALL: ok({}),
+        ACTIVATE: ok({}),
+    } | responses
     data = {"fake_delay": 0, "fake_delay_jitter": 0, "fake_responses": answers}
     state = State(Inventory((["@fake/relay"], data)), Config(), check_for_changes=True)
     connect_all(state)
     state.set_stage(StateStage.Prepare)
-    job = Job(SimpleNamespace(), DESIRED, {"who": "test"})
+    job = Job(ORGANISATION, DESIRED, lambda _: Errand({"who": "test", "apply": "one"}))
     add_deploy(state, deploy("Connection")(lambda: converge(job)))
     state.set_stage(StateStage.Execute)
     (host,) = state.inventory
@@ -69,10 +103,40 @@ def test_a_host_that_is_as_wanted_is_only_looked_at():
     assert len(commands) <= 6
 
 
-def test_a_bare_host_is_sent_at_most_eight_commands_whatever_the_number_of_files():
+def test_a_bare_host_is_sent_at_most_eight_commands_whatever_the_number_of_files(fresh):
     commands, _ = applied(BARE)
-    assert [kind for kind in kinds(commands) if kind != "collect"] == ["packages", "install", "activate"]
-    assert len(commands) + 2 <= 8  # and before it the plan's snapshot, after it the confirmation
+    assert [kind for kind in kinds(commands) if kind != "collect"] == ["packages", "install"]
+    assert fresh.sent == ["reach:compared", "activate:activate"]
+    assert len(commands) + len(fresh.sent) + 2 <= 8  # before and after it a snapshot of its own, for the plan
+
+
+def test_a_change_is_kept_only_over_a_new_connection(fresh):
+    commands, _ = applied(BARE)
+    assert "activate" not in kinds(commands)
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer", "said"),
+    [
+        ("reach:compared", ssh.HostError("relay: no answer within 10 s"), "no answer within 10 s"),
+        ("reach:compared", {"blocked": ["inner-relay-mail to 192.0.2.10:2525"]}, "cannot now: inner-relay-mail"),
+        ("activate:activate", ssh.HostError("relay: put everything back"), "not confirmed: relay: put everything back"),
+        ("activate:activate", {"failed": "no banner", "restored": ["/etc/x.conf"], "problems": []}, "no banner"),
+    ],
+)
+def test_what_does_not_work_over_a_new_connection_is_put_back_and_told(fresh, entry, answer, said):
+    fresh.answers[entry] = answer
+    _, host = applied(BARE)
+    noted = host.connector_data["cjsm"][True]
+    assert said in noted["problem"]
+    assert noted["put_back"]
+
+
+def test_a_host_that_cannot_be_reached_is_put_back_over_the_connection_that_is_still_open(fresh):
+    fresh.answers["reach:compared"] = ssh.HostError("relay: no answer")
+    commands, host = applied(BARE)
+    assert kinds(commands)[-1] == "install"  # both run for at most 300 s
+    assert "Everything was put back" in host.connector_data["cjsm"][True]["problem"]
 
 
 def test_only_a_stopped_service_needs_only_an_activation():
@@ -81,10 +145,12 @@ def test_only_a_stopped_service_needs_only_an_activation():
     assert [kind for kind in kinds(commands) if kind != "collect"] == ["activate"]
 
 
-@pytest.mark.parametrize(("step", "later"), [(PACKAGES, {"install", "activate"}), (INSTALL, {"activate"})])
-def test_nothing_follows_a_step_that_failed(step, later):
+@pytest.mark.parametrize(
+    ("step", "later"), [(PACKAGES, {"install", "activate:activate"}), (INSTALL, {"activate:activate"})]
+)
+def test_nothing_follows_a_step_that_failed(fresh, step, later):
     commands, host = applied(BARE, **{step: {"success": False, "stderr": "E: locked"}})
-    assert not later & set(kinds(commands))
+    assert not later & {*kinds(commands), *fresh.sent}
     assert host.connector_data["raised"]
 
 

@@ -7,8 +7,12 @@ import time
 import pytest
 
 from cjsm_connect import remote
+from cjsm_connect.desired import Desired, Firewall
+from cjsm_connect.desired.change import Change
 from cjsm_connect.lab import Lab
 from cjsm_connect.lab.entry import controller
+from cjsm_connect.operations import programs
+from cjsm_connect.operations.ssh import Program
 from cjsm_connect.remote.firewall import BOOT, TABLE
 
 pytestmark = pytest.mark.lab
@@ -16,11 +20,17 @@ SECONDS = 6
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 22), 2).close()"
 
 
-def ask(lab: Lab, host: str, function: str, ruleset: str) -> object:
-    """Run a function of remote/firewall.py on a host, as activate does."""
-    wall = {"table": TABLE, "boot_path": BOOT, "ruleset": ruleset, "seconds": SECONDS}
-    program = remote.program(("common", "firewall"), f"firewall:{function}", wall)
-    return remote.answer(lab.exec(host, ["python3", "-I", "-"], input=program).stdout)
+def run(lab: Lab, host: str, program: Program) -> object:
+    """Run a program on a host, as an apply does."""
+    text = remote.program(program.modules, program.entry, program.arguments)
+    return remote.answer(lab.exec(host, ["python3", "-I", "-"], input=text).stdout)
+
+
+def load(lab: Lab, host: str, ruleset: str) -> None:
+    """Install other rules and leave them unconfirmed, as an apply whose controller dies then."""
+    rules = (Firewall(TABLE, BOOT, ruleset),)
+    errand = programs.Errand({"who": "test", "apply": "test"}, SECONDS)
+    run(lab, host, programs.install(Change(firewalls=rules), Desired(firewalls=rules), errand))
 
 
 def lets_administrators_in(lab: Lab, host: str) -> bool:
@@ -45,7 +55,7 @@ def wait_for_admission(lab: Lab, host: str, seconds: float) -> bool:
 @pytest.mark.touches("mail")
 def test_a_host_that_locks_everybody_out_lets_them_in_again(lab: Lab) -> None:
     before, boot = live(lab, "mail"), lab.exec("mail", ["cat", BOOT]).stdout
-    ask(lab, "mail", "load", boot.replace("tcp dport 22 ", "tcp dport 2222 "))
+    load(lab, "mail", boot.replace("tcp dport 22 ", "tcp dport 2222 "))
     assert not lets_administrators_in(lab, "mail")
     assert wait_for_admission(lab, "mail", SECONDS + 5)
     assert live(lab, "mail") == before
@@ -56,8 +66,8 @@ def test_a_host_that_locks_everybody_out_lets_them_in_again(lab: Lab) -> None:
 def test_tables_of_other_programs_survive_a_change_of_ours(lab: Lab) -> None:
     lab.exec("mail", ["nft", "add", "table", "ip", "monitoring"])
     boot = lab.exec("mail", ["cat", BOOT]).stdout
-    ask(lab, "mail", "load", boot.replace("burst 20 packets", "burst 21 packets"))
-    ask(lab, "mail", "undo", boot)
+    load(lab, "mail", boot.replace("burst 20 packets", "burst 21 packets"))
+    run(lab, "mail", programs.put_back("test"))
     assert "table ip monitoring" in lab.exec("mail", ["nft", "list", "tables"]).stdout
 
 

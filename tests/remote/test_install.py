@@ -4,21 +4,15 @@ import getpass
 import grp
 import os
 import stat
-from pathlib import Path
 
 import pytest
 
-from cjsm_connect.remote import collect, common, firewall, generation, install, staging, validate
+from cjsm_connect.remote import collect, common, generation, install, staging, undo, validate
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path, monkeypatch):
-    """A host's state and staging below a temporary folder."""
-    monkeypatch.setattr(collect, "STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(staging, "mount_point", lambda _path: str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("machine")
 
 
 def file(path, text, mode=0o644, secret=False):
@@ -26,9 +20,13 @@ def file(path, text, mode=0o644, secret=False):
     return {"path": str(path), "text": text, "mode": mode, "secret": secret, **owner}
 
 
-def wanted(*files, absent=()):
-    none = {"directories": [], "maps": [], "map_set": "", "keys": [], "firewalls": [], "about": {"who": "test"}}
-    return none | {"files": list(files), "absent": [str(path) for path in absent]}
+def wanted(*files, absent=(), **other):
+    """The arguments of an install that changes these files, and what else is given."""
+    nothing = {name: [] for name in ("directories", "maps", "keys", "firewalls", "access", "flows")}
+    belongs = {"services": [], "health": [], "firewalls": []}
+    who = {"about": {"who": "test"}, "claim": {"token": "one", "who": "test"}, "undo": "", "seconds": 90}
+    changes = {"files": list(files), "absent": [str(path) for path in absent], "map_set": ""}
+    return {**nothing, "wanted": belongs, **who, **changes, **other}
 
 
 def test_a_new_file_has_its_content_owner_and_mode(tmp_path):
@@ -86,7 +84,7 @@ def test_a_generation_puts_everything_back(tmp_path):
             absent=[tmp_path / "removed"],
         )
     )
-    generation.restore(done["generation"])
+    generation.restore(done["generation"], generation.manifest(done["generation"])["replaced"])
     assert (tmp_path / "changed").read_text() == "old"
     assert stat.S_IMODE((tmp_path / "changed").stat().st_mode) == 0o600
     assert (tmp_path / "removed").read_text() == "was here"
@@ -97,15 +95,16 @@ def test_a_generation_puts_everything_back(tmp_path):
 def test_a_generation_never_holds_a_secret(tmp_path):
     (tmp_path / "password").write_text("hunter2")
     done = install.install(wanted(file(tmp_path / "password", "correct horse", 0o600, secret=True)))
-    kept = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "state/generations").rglob("*") if path.is_file())
     assert b"hunter2" not in kept
-    generation.restore(done["generation"])
+    generation.restore(done["generation"], generation.manifest(done["generation"])["replaced"])
     assert (tmp_path / "password").read_text() == "correct horse"
 
 
 def test_the_last_ten_generations_are_kept(tmp_path):
     for number in range(12):
         install.install(wanted(file(tmp_path / "x", str(number))))
+        undo.done()
     kept = sorted(int(path.name) for path in (tmp_path / "state/generations").iterdir())
     assert kept == list(range(3, 13))
 
@@ -166,6 +165,7 @@ def signed(key):
 
 def test_a_returned_certificate_is_renamed_into_place_closed_and_never_kept(tmp_path, key):
     install.install(wanted() | {"keys": [key | {"certificate": None}]})
+    undo.done()
     (tmp_path / "hub.chain.pem").write_text("the chain before")
     done = install.install(wanted() | {"keys": [key | {"certificate": signed(key)}]})
     chain = (tmp_path / "hub.chain.pem").read_text()
@@ -174,23 +174,22 @@ def test_a_returned_certificate_is_renamed_into_place_closed_and_never_kept(tmp_
     assert stat.S_IMODE((tmp_path / "hub.chain.pem").stat().st_mode) == 0o600
     kept = [path.name for path in (tmp_path / "state/generations").rglob("*") if path.is_file()]
     assert set(kept) == {"manifest.json"}
-    generation.restore(done["generation"])
+    generation.restore(done["generation"], generation.manifest(done["generation"])["replaced"])
     assert (tmp_path / "hub.chain.pem").read_text() == chain
 
 
 def test_a_certificate_for_another_key_is_refused_before_anything_is_renamed(tmp_path, key):
     other = key | {name: key[name] + ".other" for name in ("path", "request_path", "chain_path")}
     install.install(wanted() | {"keys": [other | {"certificate": None}]})
+    undo.done()
     with pytest.raises(common.Failed, match="not for the key"):
         install.install(wanted(file(tmp_path / "x", "new")) | {"keys": [key | {"certificate": signed(other)}]})
     assert not (tmp_path / "x").exists()
     assert not (tmp_path / "hub.chain.pem").exists()
 
 
-@pytest.mark.skipif(os.getuid() != 0 or not Path(firewall.NFT).exists(), reason="only root may ask nft")
-def test_rules_that_nft_refuses_are_refused_before_anything_is_renamed(tmp_path):
-    wall = {"table": "inet cjsm", "boot_path": "/none", "ruleset": "table inet cjsm { chain c { ipp saddr 1; } }\n"}
+def test_rules_that_nft_refuses_are_refused_before_anything_is_renamed(tmp_path, machine):
     with pytest.raises(common.Failed, match=r"nft says: .*syntax error"):
-        install.install(wanted(file(tmp_path / "x", "new")) | {"firewalls": [wall]})
+        install.install(wanted(file(tmp_path / "x", "new"), firewalls=[machine.wall | {"ruleset": "nonsense"}]))
     assert not (tmp_path / "x").exists()
     assert collect.generation() == 0
