@@ -6,6 +6,7 @@ Application 2009, minimum prerequisites: an automatically updating anti-virus po
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from cjsm_connect.desired import Desired, Directory, File, Health, Memory, Package, Service
@@ -33,7 +34,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
         return Desired()
     return Desired(
         packages=tuple(Package(name) for name in PACKAGES),
-        directories=(Directory("/usr/local/lib/cjsm"),),
+        directories=tuple(Directory(str(PurePosixPath(path).parent)) for path in (WAIT, DAEMON_UNIT, SOCKET_UNIT)),
         files=tuple(_files(organisation, host)),
         services=(
             Service("clamav-freshclam.service", watches=(FRESHCLAM,), order=30),

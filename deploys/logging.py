@@ -6,6 +6,7 @@ Terms v10.2, clause 4: accurate logs of the use of SMTP, for a rolling six month
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from cjsm_connect.desired import Desired, Directory, File, Health, Package, Service
 from cjsm_connect.desired.render import template
@@ -31,7 +32,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
     names = ("rsyslog", "logrotate", "chrony", *(("rsyslog-openssl",) if forwards else ()))
     return Desired(
         packages=tuple(Package(name) for name in names),
-        directories=(Directory(FOLDER, "root", "adm", 0o750), *((Directory("/etc/cjsm"),) if forwards else ())),
+        directories=tuple(_directories(forwards)),
         files=tuple(_files(organisation)),
         services=tuple(_services(organisation)),
         health=(
@@ -39,6 +40,13 @@ def desired(organisation: Organisation, host: Host) -> Desired:
             Health("chrony runs", "unit_active", (("unit", "chrony.service"),)),
         ),
     )
+
+
+def _directories(forwards: bool) -> Iterator[Directory]:
+    yield Directory(FOLDER, "root", "adm", 0o750)
+    yield from (Directory(str(PurePosixPath(path).parent)) for path in (JOURNALD, CHRONY_UNIT))
+    if forwards:
+        yield Directory(str(PurePosixPath(COLLECTOR_CA).parent))
 
 
 def _files(organisation: Organisation) -> Iterator[File]:

@@ -7,6 +7,7 @@ Essentials v3.3, A6.4 and A6.5: 14 days.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from cjsm_connect.desired import Desired, Directory, File, Package, Service
 from cjsm_connect.desired.render import template
@@ -21,6 +22,7 @@ PENDING_UNIT = f"{UNITS}/cjsm-pending-updates.service"
 PENDING_TIMER = f"{UNITS}/cjsm-pending-updates.timer"
 LISTS_BEFORE_REBOOT, UPGRADE_BEFORE_REBOOT = 120, 60  # minutes
 DAY = 24 * 60
+TIMERS = ("apt-daily", "apt-daily-upgrade")
 PACKAGES = ("unattended-upgrades", "needrestart", "distro-info-data")
 
 
@@ -28,7 +30,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
     """Patching is the same on every managed host, but for its time."""
     return Desired(
         packages=tuple(Package(name) for name in PACKAGES),
-        directories=(Directory(LIBRARY),),
+        directories=(Directory(LIBRARY), *(Directory(str(PurePosixPath(_drop_in(name)).parent)) for name in TIMERS)),
         files=tuple(_files(organisation, host)),
         services=(
             Service("apt-daily.timer", watches=(_drop_in("apt-daily"),), order=25),

@@ -1,4 +1,5 @@
-"""What the condition of a host asks for: mail that waits too long, certificates that end soon. Pure."""
+"""What the condition of a host asks for: mail that waits too long, certificates that end soon, a change not yet
+confirmed. Pure."""
 
 from __future__ import annotations
 
@@ -24,6 +25,8 @@ def certificates(desired: Desired, snapshot: Snapshot) -> list[dict[str, Any]]:
 
 def attention(organisation: Organisation, desired: Desired, snapshot: Snapshot) -> Iterator[str]:
     """Sentences for what is beyond the organisation's own thresholds."""
+    if snapshot.get("pending"):
+        yield "a change waits to be confirmed; if nobody does, the host goes back by itself. Look again in two minutes"
     yield from _mail_waits(organisation, queue(snapshot) or {})
     for row in certificates(desired, snapshot):
         yield from _ends(organisation, row["name"], row["days"])

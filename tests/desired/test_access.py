@@ -56,6 +56,11 @@ def test_a_host_in_the_same_network_does_not_lie_behind_the_firewall():
     assert not list(refusals(organisation(), [seen("firewall"), seen("mail", ELSEWHERE, changes=False)]))
 
 
+def test_what_begins_on_the_firewall_itself_is_not_passed_on_by_it():
+    """A jump host's connection goes out from it; whether that works is a warning of its own."""
+    assert not list(refusals(organisation(), [seen("firewall"), seen("relay", ip_address("192.0.2.1"), changes=False)]))
+
+
 def test_another_port_than_the_one_we_came_through_is_refused():
     hosts = [host | {"ssh": host["ssh"] | {"port": 2222}} for host in lab_file()["hosts"]]
     ((_, text),) = refusals(organisation(hosts=hosts), [seen()])

@@ -36,6 +36,15 @@ def test_a_certificate_near_its_end_is_told(days, words):
     assert words in text
 
 
+def test_the_days_of_the_policy_are_enough():
+    assert not list(attention(organisation(), DESIRED, seen(days=30)))
+
+
+def test_a_change_that_waits_to_be_confirmed_is_told():
+    (text,) = attention(organisation(), DESIRED, seen() | {"pending": True})
+    assert text.startswith("a change waits to be confirmed")
+
+
 def test_an_awaited_certificate_has_no_days_and_is_no_alarm():
     assert certificates(DESIRED, seen()) == [{"name": "hub", "days": None}]
     assert not list(attention(organisation(), DESIRED, seen()))

@@ -52,6 +52,15 @@ def test_open_connections_to_a_port_are_found_and_others_are_not(monkeypatch):
             assert sessions.observe() == {"from": "127.0.0.1", "port": port, "others": ["127.0.0.1"]}
 
 
+def test_our_own_session_is_not_somebody_elses(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as ours:
+            own = ("127.0.0.1", ours.getsockname()[1], "127.0.0.1", port)
+            monkeypatch.setattr(sessions, "own_connection", lambda: own)
+            assert sessions.observe()["others"] == []
+
+
 def test_outside_of_ssh_nothing_is_known(monkeypatch):
     monkeypatch.setattr(sessions, "own_connection", lambda: ("", 0, "", 0))
     assert sessions.observe() == {"from": "", "port": 0, "others": []}
