@@ -30,6 +30,7 @@ class Job:
     organisation: Organisation
     desired: Desired
     errand_of: Callable[[Host], programs.Errand]
+    to: int = 0  # the generation that a rollback goes back to
 
     @property
     def host(self) -> Host:
@@ -47,6 +48,13 @@ def converge(job: Job) -> None:
     packages(job, name="Install packages")
     tree(job, name="Install files, maps and keys")
     # confirmed before the services start, which may take longer than the timer of the change
+    reach(job, name="Come in over new connections, and try those that the host needs")
+    activate(job, name="Keep the change, activate services and try them")
+
+
+def roll_back(job: Job) -> None:
+    """Queue the three operations that take the current host back to a generation of its own."""
+    back(job, name=f"Put back what was there after generation {job.to}")
     reach(job, name="Come in over new connections, and try those that the host needs")
     activate(job, name="Keep the change, activate services and try them")
 
@@ -84,6 +92,13 @@ def tree(job: Job) -> Commands:
     yield command(programs.install(wanted, job.desired, job.errand))
     forget()
     memory()["installed"] = memory()["worked"] = True
+
+
+@operation()
+def back(job: Job) -> Commands:
+    """Stage, validate and rename what the host has kept; it then waits to be confirmed like any change."""
+    yield command(programs.rollback(job.to, job.errand))
+    memory()["installed"] = True
 
 
 @operation()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 UNDOER = (*COLLECTOR, "generation", "undo")
 INSTALLER = (*UNDOER, "reach", "keys", "validate", "staging", "install")
+ROLLER = (*INSTALLER, "rollback")
 ACTIVATOR = (*UNDOER, "health", "activate")
 
 
@@ -103,6 +104,21 @@ def activate(desired: Desired, errand: Errand, installed: bool) -> Program:
     """Services as wanted, then tries on the host; `installed`: keep the pending change, or go back if a try fails."""
     arguments = {"claim": errand.claim, "installed": installed, **wanted(desired)}
     return Program(ACTIVATOR, "activate:activate", arguments, seconds=600)
+
+
+def history() -> Program:
+    """All generations of a host."""
+    return Program(ROLLER, "rollback:look", {}, seconds=60)
+
+
+def rollback_plan(to: int) -> Program:
+    """What going back to a generation would bring back and leave."""
+    return Program(ROLLER, "rollback:plan", {"to": to}, seconds=60)
+
+
+def rollback(to: int, errand: Errand) -> Program:
+    """Go back to a generation; like an install, it waits to be confirmed."""
+    return Program(ROLLER, "rollback:back", {"to": to} | way_back(errand), seconds=300)
 
 
 def put_back(why: str) -> Program:

@@ -25,7 +25,7 @@ from pyinfra.api.state import StateStage  # noqa: E402
 from pyinfra.context import ctx_host, ctx_state  # noqa: E402
 
 from cjsm_connect import remote  # noqa: E402
-from cjsm_connect.operations.converge import Job, converge  # noqa: E402
+from cjsm_connect.operations.converge import Job, converge, roll_back  # noqa: E402
 from cjsm_connect.operations.deploys import errand  # noqa: E402
 from cjsm_connect.operations.fast import FastSSH  # noqa: E402
 from cjsm_connect.operations.ssh import hinted  # noqa: E402
@@ -89,6 +89,7 @@ def converge_all(organisation: Organisation, job: dict[str, Any]) -> dict[str, A
             organisation,
             desired(organisation, organisation.host(name), only),
             lambda host: errand(organisation, host, job["about"]),
+            job.get("to", 0),
         )
         for name in job["hosts"]
     }
@@ -96,7 +97,7 @@ def converge_all(organisation: Organisation, job: dict[str, Any]) -> dict[str, A
     @deploy("Connection")
     def connection() -> None:
         current = ctx_host.get()
-        converge(jobs[current.name])
+        (roll_back if job.get("to") else converge)(jobs[current.name])
 
     problem = ""
     try:

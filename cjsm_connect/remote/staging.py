@@ -45,7 +45,8 @@ def prepared(arguments: dict[str, Any]) -> Iterator[Tree]:
         pairs = [(file["path"], path) for file, path in staged]
         with validate.postfix_folder(pairs) as configuration:
             validate.everything(pairs, configuration)
-            table_set = stage_maps(arguments["maps"], arguments["map_set"], configuration)
+            # a rollback brings the set that it goes back to
+            table_set = arguments.get("table_set") or stage_maps(arguments["maps"], arguments["map_set"], configuration)
         validate.rulesets(arguments["firewalls"])
         yield Tree(staged, table_set, made)
     finally:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from cjsm_connect.organisation.access import Access
 
-ON_HOSTS = ("plan", "apply", "check", "evidence", "status")
+ON_HOSTS = ("plan", "apply", "check", "evidence", "status", "history", "rollback")
 FROM_A_SNAPSHOT = ("plan", "apply", "status")  # these ask every managed host one question over SSH
 
 

@@ -20,6 +20,8 @@ VERBS = {
     "evidence": "check, then write the signed bundle and the report",
     "verify": "verify a bundle offline with the organisation's public key",
     "status": "what differs now from what should be",
+    "history": "the generations of every host, with what each replaced",
+    "rollback": "back to how the hosts were after an earlier generation",
     "lab": "real hosts on this machine: up, down, exec, sign, save, reset",
     "bench": "one side-by-side measurement",
     "test": "the test suite: lint, types, unit, lab",

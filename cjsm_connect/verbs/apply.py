@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from itertools import zip_longest
 from typing import Any
 
 import click
@@ -18,12 +15,11 @@ from cjsm_connect.operations.deploys import about
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.remote.lock import taken
 from cjsm_connect.results import CjsmError
+from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, failures, untouched
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
 from cjsm_connect.verbs.plan import described
-
-SHOWN_SECONDS = 0.1  # a step that took less had nothing to do
 
 
 @click.command("apply")
@@ -42,11 +38,18 @@ def command(organisation: Organisation, yes: bool, as_json: bool, scope: Scope) 
     after = before
     if any(item.change for item in before):
         agreed(before, yes, organisation, quiet=as_json)
-        outcome = converged(organisation, before, scope.only)
+        outcome = converged(organisation, job_of(before, scope.only), about(organisation))
         after = subjects(organisation, scope.desired_of, scope.limit)
     fetched = fetch_requests(organisation, after)
     code = report(before, after, outcome, fetched, as_json)
     sys.exit(code)
+
+
+def job_of(found: list[Subject], only: tuple[str, ...]) -> Job:
+    """What pyinfra is told to do on the hosts that differ."""
+    snapshots = {item.name: item.snapshot for item in found if item.change}
+    number = max(item.snapshot["generation"] for item in found) + 1
+    return Job(tuple(snapshots), number, snapshots, only)
 
 
 def settled(organisation: Organisation, found: list[Subject], scope: Scope) -> list[Subject]:
@@ -95,73 +98,8 @@ def agreed(found: list[Subject], yes: bool, organisation: Organisation, quiet: b
         for item in found:
             click.echo(described(item, new_files=False), err=True)
     laboratory = all(item.snapshot.get("lab") for item in found)
-    if yes or laboratory:
-        return
-    if not sys.stdin.isatty():
-        raise CjsmError("nothing was changed: there is no terminal to ask on. Read the plan, then: cjsm apply --yes")
-    if not click.confirm(f"Apply this to {organisation.organisation.name}?", err=True):
-        raise CjsmError("nothing was changed")
-
-
-def converged(organisation: Organisation, found: list[Subject], only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Converge the hosts that differ, one of each role at a time; stop at the first wave in which one is not well."""
-    number = max(item.snapshot["generation"] for item in found) + 1
-    noted = about(organisation) | {"number": number, "only": only}
-    outcome: dict[str, Any] = {}
-    for wave in waves(organisation, [item for item in found if item.change]):
-        outcome |= one_wave(organisation, wave, noted)
-        if any(told["failed"] for told in outcome.values()):
-            break
-    return outcome
-
-
-def waves(organisation: Organisation, found: list[Subject]) -> list[list[Subject]]:
-    """Hosts of different roles go together, those of one role one after another: mail keeps a way that works."""
-    by_role: dict[str, list[Subject]] = {}
-    for item in found:
-        by_role.setdefault(organisation.host(item.name).role, []).append(item)
-    return [[item for item in group if item] for group in zip_longest(*by_role.values())]
-
-
-def one_wave(organisation: Organisation, wave: list[Subject], noted: dict[str, Any]) -> dict[str, Any]:
-    """Run pyinfra in a process of its own over some hosts; shows its progress, returns the outcome."""
-    job = {
-        "folder": str(organisation.folder),
-        "hosts": [item.name for item in wave],
-        "snapshots": {item.name: item.snapshot for item in wave},
-        "desired": "deploys.connection:desired",
-        "only": noted["only"],
-        "about": noted,
-    }
-    argv = [sys.executable, "-m", "cjsm_connect.operations.run"]
-    with (
-        tempfile.TemporaryFile("w+") as said,
-        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True) as process,
-    ):
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(job))
-        process.stdin.close()
-        rows = [row for row in map(shown, process.stdout) if row]
-        if not rows or "outcome" not in rows[-1]:
-            said.seek(0)
-            click.echo(said.read(), err=True)
-            raise CjsmError("pyinfra ended without an outcome; run `cjsm plan` to see what was done and what is left")
-    outcome = rows[-1]["outcome"]
-    assert isinstance(outcome, dict)
-    return outcome
-
-
-def shown(line: str) -> dict[str, Any]:
-    """One line of the process: progress goes to standard error, all of it is returned as data."""
-    try:
-        row: dict[str, Any] = json.loads(line)
-    except ValueError:
-        return {}
-    if row.get("state") == "started":
-        click.echo(f"{row['step']} ...", err=True)
-    if row.get("seconds", 0) >= SHOWN_SECONDS or row.get("state") == "failed":
-        click.echo(f"  {row['host']:<10} {row['state']} ({row['seconds']:.1f} s)", err=True)
-    return row
+    if not yes and not laboratory:
+        confirmed_by_operator(f"Apply this to {organisation.organisation.name}?", "cjsm apply --yes")
 
 
 def fetch_requests(organisation: Organisation, found: list[Subject]) -> list[str]:
@@ -184,7 +122,7 @@ def report(
     before: list[Subject], after: list[Subject], outcome: dict[str, Any], fetched: list[str], as_json: bool
 ) -> int:
     """Say what happened and return the exit code."""
-    failed = {name: told["failed"] for name, told in outcome.items() if told["failed"]}
+    failed = failures(outcome)
     left = {item.name: list(steps(item.change, item.snapshot)) for item in after if item.change}
     waiting = {item.name: list(item.desired.waiting) for item in after if item.desired.waiting}
     if as_json:
@@ -192,7 +130,10 @@ def report(
         data = {"changed": changed, "failed": failed, "left": left, "waiting": waiting, "requests": fetched}
         click.echo(json.dumps(data, indent=1))
     else:
-        for line in told(before, failed, left, waiting, fetched):
+        for line in (
+            *untouched([item.name for item in before if item.change], outcome),
+            *told(before, failed, left, waiting, fetched),
+        ):
             click.echo(line, err=True)
     return exit_code(outcome, failed, left)
 
