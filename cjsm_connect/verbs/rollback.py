@@ -18,6 +18,8 @@ from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, 
 from cjsm_connect.verbs._hosts import limited
 from cjsm_connect.verbs._organisation import organisation_option
 
+Generation = dict[str, Any]
+
 STAYS = (
     "Packages, private keys, certificates and trust anchors stay as they are. The organisation file still says what it "
     "said: change it too, or the next apply undoes this."
@@ -105,7 +107,9 @@ def before_newest(known: dict[str, Any]) -> int:
     Raises:
         CjsmError: there is none.
     """
-    present = max((told["generations"][0] for told in known.values() if told["generations"]), key=number_of, default={})
+    present: Generation = max(
+        (told["generations"][0] for told in known.values() if told["generations"]), key=number_of, default={}
+    )
     now = present.get("rollback_to") or present.get("number", 0)
     older = [number for told in known.values() for number in kept(told) if number < now]
     if not older:
