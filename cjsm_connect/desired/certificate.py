@@ -45,7 +45,12 @@ def _key(leaf: Certificate, public: str) -> Iterator[str]:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     found = leaf.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    if found.strip() != public.strip():
+    if not public:
+        yield (
+            "is for a key that the host does not have (any more); move it out of the certificates folder, apply, send "
+            "the operator the request that is fetched then, and install what comes back for it"
+        )
+    elif found.strip() != public.strip():
         yield (
             "belongs to another key than the one on the host; send the operator the request that was fetched last "
             "and install what comes back for it"

@@ -20,11 +20,12 @@ def settle(key: dict[str, Any]) -> str:
 
     New objects that nothing refers to yet, and a mode that is only made stricter: harmless before validation.
     """
-    if not os.path.exists(key["path"]):
+    fresh = not os.path.exists(key["path"])
+    if fresh:
         make(key)
     os.chown(key["path"], 0, 0)
     os.chmod(key["path"], 0o600)
-    if not os.path.exists(key["request_path"]) or not common.read(key["request_path"]).strip():
+    if fresh or not common.read(key["request_path"]).strip():  # an older request is for a key that is gone
         request(key)
     return str(key["name"])
 

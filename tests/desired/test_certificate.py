@@ -1,5 +1,6 @@
 """A returned certificate is judged before anything is sent to a host."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -113,3 +114,11 @@ def test_a_certificate_of_another_ca_of_the_same_name_is_refused(hub, host_key):
 
 def test_all_problems_are_told_at_once(hub, host_key):
     assert len(judged(hub, host_key, end=-1, start=-9, names=["x.example"], authority=Issuer("y"))) == 3
+
+
+def test_a_certificate_for_a_key_that_the_host_has_lost_says_how_to_get_on(hub, host_key):
+    key = Key("hub", "/k", "/k.csr", "/k.chain", "relay", (), "Council", pem(hub.certificate))
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
+    returned = replace(key, certificate=pem(hub.sign(host_key.public_key(), subject, names=["relay"])))
+    (problem,) = certificate_problems(returned, "", NOW)
+    assert "is for a key that the host does not have (any more); move it out of the certificates folder" in problem
