@@ -23,7 +23,8 @@ from cjsm_connect.desired.settings import FORMS, merged, replaced
 from cjsm_connect.desired.snapshot import MAPS, Snapshot, map_set, sha256, watched
 
 Need = Literal["key", "mode", "request", "certificate"]
-NOT_ENABLED = ("disabled", "masked", "")  # of UnitFileState; "static" and others have no say in it
+MASKED = ("masked", "masked-runtime")
+NOT_ENABLED = ("disabled", "", *MASKED)  # of UnitFileState; "static" and others have no say in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _services(desired: Desired, snapshot: Snapshot, touched: set[str]) -> Iterat
 
 def service_actions(service: Service, unit: dict[str, Any]) -> Iterator[str]:
     """What systemctl(1) must do to a unit, in the order in which it is done; nothing when it is as wanted."""
-    if service.enabled and unit["enabled"] == "masked":
+    if service.enabled and unit["enabled"] in MASKED:
         yield "unmask"
     if service.enabled and unit["enabled"] in NOT_ENABLED:
         yield "enable"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cjsm_connect.desired import Desired, Directory, File, Firewall, Key, Service
-from cjsm_connect.desired.change import Change, FileChange, Need, as_wanted, service_actions
+from cjsm_connect.desired.change import MASKED, Change, FileChange, Need, as_wanted, service_actions
 from cjsm_connect.desired.snapshot import MAPS, Snapshot, map_set, sha256
 
 Kind = Literal[
@@ -154,7 +154,7 @@ def _service(service: Service, unit: dict[str, Any]) -> Iterator[Drift]:
     wanted = f"{'active' if service.running else 'inactive'} and {'enabled' if service.enabled else 'disabled'}"
     active, enabled = unit["active"], unit["enabled"] or "not installed"
     wrong: list[tuple[Kind, str]] = []
-    if service.enabled and enabled == "masked":
+    if service.enabled and enabled in MASKED:
         wrong.append(("service-masked", enabled))
     if service.running and active not in ("active", "reloading"):
         wrong.append(("service-stopped", active))

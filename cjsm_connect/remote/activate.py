@@ -9,6 +9,8 @@ from typing import Any
 
 from cjsm_connect.remote import collect, common, health, lock, undo
 
+MASKED = ("masked", "masked-runtime")  # of UnitFileState
+
 
 def activate(arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments: claim, installed (is a change of ours pending?), services, health.
@@ -49,10 +51,11 @@ def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
     """
     unit = service["unit"]
     actions = []
-    if service["enabled"] and state["enabled"] == "masked":  # else neither enable nor start works, systemctl(1)
+    if service["enabled"] and state["enabled"] in MASKED:  # else neither enable nor start works, systemctl(1)
         actions.append("unmask")
         common.run(["systemctl", "unmask", unit], seconds=60)
-    if service["enabled"] != (state["enabled"] not in ("disabled", "masked", "")):
+        common.run(["systemctl", "unmask", "--runtime", unit], seconds=60)  # the one leaves the other's mask
+    if service["enabled"] != (state["enabled"] not in ("disabled", "", *MASKED)):
         actions.append("enable" if service["enabled"] else "disable")
         common.run(["systemctl", actions[-1], unit], seconds=60)
     action = needed(service, state)

@@ -99,6 +99,7 @@ DRIFTS: tuple[tuple[tuple[str, ...], Any, str], ...] = (
     (("units", "x.service", "active"), "inactive", "service-stopped"),
     (("units", "x.service", "active"), "failed", "service-stopped"),
     (("units", "x.service", "enabled"), "masked", "service-masked"),
+    (("units", "x.service", "enabled"), "masked-runtime", "service-masked"),
     (("units", "x.service", "enabled"), "disabled", "service-disabled"),
     (("units", "x.service", "enabled"), "", "service-disabled"),
     (("units", "x.service", "current"), False, "older-configuration"),

@@ -5,13 +5,15 @@ import re
 
 import pytest
 
+from cjsm_connect.desired import Desired
 from cjsm_connect.desired.change import change
 from cjsm_connect.desired.drift import Kind
 from cjsm_connect.desired.planned import differences, steps
 from cjsm_connect.verbs import plan, status
 from cjsm_connect.verbs._hosts import Subject
+from deploys import relay
 from tests.desired.hosts import DESIRED, DRIFTS, MAIN, SECRET, TABLE, WALL, as_wanted, drifted
-from tests.made_up import ROOT, organisation
+from tests.made_up import ROOT, lab_file, organisation
 
 EXAMPLES = [
     json.loads(text) for text in re.findall("```json\n(.*?)```", (ROOT / "docs/plan.md").read_text(), re.DOTALL)
@@ -121,3 +123,23 @@ def test_a_refused_change_says_so_and_ends_with_2():
     assert plan.exit_code([refused]) == 2
     assert "refused: it would cut you off" in plan.described(refused)
     assert plan.conclusion([refused]).startswith("Refused for relay")
+
+
+def test_an_administrators_own_main_cf_is_shown_setting_by_setting_and_the_rest_is_kept():
+    """A mail server that was there before: what is replaced is named with both values, a list keeps its own items."""
+    hosts = [host | ({"mailboxes": "existing"} if host["role"] == "mail" else {}) for host in lab_file()["hosts"]]
+    where = organisation(hosts=hosts)
+    settings = tuple(item for item in relay.desired(where, where.host("mail")).settings if item.form == "main.cf")
+    text = (
+        "# by Sam\nmyhostname = mail.council.example\nsmtp_tls_loglevel = 0\ntransport_maps = hash:/etc/postfix/own\n"
+    )
+    snapshot = as_wanted() | {"files": {"/etc/postfix/main.cf": {"kind": "file", "sha256": "x", "content": text}}}
+    found = change(Desired(settings=settings), snapshot)
+    told = list(steps(found, snapshot))
+    assert any(step.startswith("setting main.cf: smtp_tls_loglevel = `0` becomes `1`") for step in told)
+    assert any("transport_maps = `hash:/etc/postfix/own` becomes `lmdb:" in step for step in told)
+    assert all("the old file is kept in the generation" in step for step in told if step.startswith("setting"))
+    assert not [step for step in told if "myhostname" in step]
+    content = found.files[0].file.content
+    assert content.startswith("# by Sam\nmyhostname = mail.council.example\n")
+    assert "hash:/etc/postfix/own\n" in content

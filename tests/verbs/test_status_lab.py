@@ -19,6 +19,8 @@ BREAKS = (
     ("dpkg --force-depends --remove needrestart", "package", "package needrestart is not installed"),
     ("systemctl mask --now clamav-daemon.service", "service-masked",
      "clamav-daemon.service is masked and inactive; expected active and enabled"),
+    ("systemctl mask --runtime --now logrotate.timer", "service-masked",
+     "logrotate.timer is masked-runtime and inactive; expected active and enabled"),
     ("systemctl stop clamav-milter.service", "service-stopped",
      "clamav-milter.service is inactive; expected active and enabled"),
     ("systemctl disable chrony.service", "service-disabled",
