@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from cjsm_connect.desired import Desired, Directory, File, Firewall, Key, Service
 from cjsm_connect.desired.change import MASKED, Change, FileChange, Need, as_wanted, service_actions
+from cjsm_connect.desired.settings import shown
 from cjsm_connect.desired.snapshot import MAPS, Snapshot, map_set, sha256
 
 Kind = Literal[
@@ -100,11 +101,7 @@ def _settings(item: FileChange) -> Iterator[Drift]:
     """Each setting of a main.cf or master.cf whose value differs; none where only comments do."""
     form = item.file.path.rpartition("/")[2]
     for name, found, wanted in item.settings:
-        yield Drift("setting", f"{form}: {name}", _value(wanted), _value(found))
-
-
-def _value(text: str | None) -> str:
-    return "not set" if text is None else f"`{text}`"
+        yield Drift("setting", f"{form}: {name}", shown(wanted), shown(found))
 
 
 def _maps(change: Change, snapshot: Snapshot) -> Iterator[Drift]:

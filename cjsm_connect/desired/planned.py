@@ -11,6 +11,7 @@ from typing import Any
 
 from cjsm_connect.desired import Directory, File, Firewall, Map
 from cjsm_connect.desired.change import Change, FileChange, KeyChange, difference
+from cjsm_connect.desired.settings import shown
 from cjsm_connect.desired.snapshot import Snapshot, sha256
 
 SCHEMA = 1
@@ -83,8 +84,8 @@ def _file_steps(item: FileChange) -> Iterator[str]:
     for name, old, new in item.settings:
         if old is not None:
             form = item.file.path.rpartition("/")[2]
-            instead = "removed" if new is None else f"becomes `{new}`"
-            yield f"setting {form}: {name} = `{old}` {instead}; the old file is kept in the generation"
+            instead = "is removed" if new is None else f"becomes {shown(new)}"
+            yield f"setting {form}: {name}, now {shown(old)}, {instead}; the old file is kept in the generation"
 
 
 def _map(table: Map, sources: dict[str, str]) -> dict[str, Any]:

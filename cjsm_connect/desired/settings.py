@@ -47,6 +47,13 @@ def replaced(form: str, before: str, after: str) -> Iterator[tuple[str, str | No
             yield name, old.get(name), new.get(name)
 
 
+def shown(value: str | None) -> str:
+    """A setting's value in a sentence."""
+    if value is None:
+        return "not set"
+    return f"`{value}`" if value else "empty"
+
+
 def values(form: str, text: str) -> dict[str, str]:
     """The settings of a text by name, their white space made single; the last of two counts, as in Postfix."""
     name_of, _ = FORMS[form]

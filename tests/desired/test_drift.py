@@ -67,6 +67,12 @@ def test_a_changed_setting_is_told_by_name_with_both_values():
     ]
 
 
+def test_a_setting_that_should_be_empty_is_told_as_such():
+    content = MAIN.content.replace("relayhost =", "relayhost = x")
+    found = as_wanted()["files"][MAIN.path] | {"sha256": "b", "content": content}
+    assert sentences(drifted(as_wanted(), ("files", MAIN.path), found)) == ["main.cf: relayhost is `x`; expected empty"]
+
+
 def test_a_removed_setting_is_told():
     found = as_wanted()["files"][MAIN.path] | {"sha256": "other", "content": "relayhost =\n"}
     (said,) = sentences(drifted(as_wanted(), ("files", MAIN.path), found))

@@ -79,7 +79,7 @@ def test_what_an_administrator_set_is_shown_before_it_is_replaced_and_kept(lab, 
     before = lab.exec("relay", ["cat", "/etc/postfix/main.cf"]).stdout
     plan = cjsm("plan")
     assert plan.returncode == 1
-    assert "setting main.cf: smtp_tls_security_level = `may` becomes `" in plan.stdout
+    assert "setting main.cf: smtp_tls_security_level, now `may`, becomes `" in plan.stdout
     assert "-smtp_tls_security_level = may" in plan.stdout
     assert "live rules of table inet cjsm were changed by hand and are replaced" in plan.stdout
     assert "tcp dport 23 accept" in plan.stdout

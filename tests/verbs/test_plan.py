@@ -136,8 +136,8 @@ def test_an_administrators_own_main_cf_is_shown_setting_by_setting_and_the_rest_
     snapshot = as_wanted() | {"files": {"/etc/postfix/main.cf": {"kind": "file", "sha256": "x", "content": text}}}
     found = change(Desired(settings=settings), snapshot)
     told = list(steps(found, snapshot))
-    assert any(step.startswith("setting main.cf: smtp_tls_loglevel = `0` becomes `1`") for step in told)
-    assert any("transport_maps = `hash:/etc/postfix/own` becomes `lmdb:" in step for step in told)
+    assert any(step.startswith("setting main.cf: smtp_tls_loglevel, now `0`, becomes `1`") for step in told)
+    assert any("transport_maps, now `hash:/etc/postfix/own`, becomes `lmdb:" in step for step in told)
     assert all("the old file is kept in the generation" in step for step in told if step.startswith("setting"))
     assert not [step for step in told if "myhostname" in step]
     content = found.files[0].file.content
