@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cjsm_connect.organisation.flows import Flow
 
 UNDOER = (*COLLECTOR, "generation", "undo")
-INSTALLER = (*UNDOER, "reach", "keys", "validate", "staging", "install")
+INSTALLER = (*UNDOER, "reach", "keys", "validate", "rehearsal", "staging", "install")
 ROLLER = (*INSTALLER, "rollback")
 ACTIVATOR = (*UNDOER, "health", "activate")
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cjsm_connect.remote import collect, common, keys, validate
+from cjsm_connect.remote import collect, common, keys, rehearsal, validate
 
 
 @dataclass
@@ -47,6 +47,7 @@ def prepared(arguments: dict[str, Any]) -> Iterator[Tree]:
             validate.everything(pairs, configuration)
             # a rollback brings the set that it goes back to
             table_set = arguments.get("table_set") or stage_maps(arguments["maps"], arguments["map_set"], configuration)
+            rehearsal.rehearse(configuration, dict(pairs) | ({collect.MAPS: table_set} if table_set else {}))
         validate.rulesets(arguments["firewalls"])
         yield Tree(staged, table_set, made)
     finally:
@@ -89,6 +90,8 @@ def stage(file: dict[str, Any], stages: dict[str, str]) -> str:
     common.write_private(path, file["text"])
     os.chown(path, *numbers(file))
     os.chmod(path, file["mode"])
+    if file["path"] in validate.POSTFIX:
+        common.settled(path)
     return str(path)
 
 
@@ -99,6 +102,7 @@ def stage_directory(root: str) -> str:
     status = os.lstat(top)
     if os.path.islink(top) or status.st_uid != 0 or status.st_mode & 0o077:
         raise common.Failed(f"{top} must be a directory that only root can use; remove it and apply again")
+    common.swept(top + "/*")
     return tempfile.mkdtemp(dir=top)
 
 
