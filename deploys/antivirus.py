@@ -23,6 +23,7 @@ SOCKET_UNIT = "/etc/systemd/system/clamav-daemon.socket.d/50-cjsm.conf"
 MILTER_UNIT = "/etc/systemd/system/clamav-milter.service"
 WAIT = "/usr/local/lib/cjsm/wait-for-signatures"
 CLAMD_SOCKET = "/run/clamav/clamd.ctl"
+MILTER_SOCKET = "/run/clamav/clamav-milter.ctl"
 PACKAGES = ("clamav-daemon", "clamav-milter", "clamav-freshclam", "clamdscan")
 PUBLIC_DATABASES = ("main.c[lv]d", "daily.c[lv]d")  # in quotes where a shell reads them
 FIRST_DOWNLOAD_SECONDS = 150  # the public databases are 300 MB; activation allows a unit 180 s to start
@@ -44,8 +45,8 @@ def desired(organisation: Organisation, host: Host) -> Desired:
         ),
         memory=(Memory(scanner_memory_bytes(organisation), "virus signatures, also while new ones are loaded"),),
         health=(
-            Health("the virus scanner answers", "clamd_answers", (("socket", CLAMD_SOCKET),)),
-            Health("the milter runs", "unit_active", (("unit", "clamav-milter.service"),)),
+            Health("the virus scanner answers and finds", "clamd", (("socket", CLAMD_SOCKET),)),
+            Health("the milter speaks to Postfix", "milter", (("socket", MILTER_SOCKET),)),
         ),
     )
 

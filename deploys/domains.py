@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cjsm_connect.desired import Desired, Map
+from cjsm_connect.desired import Desired, Health, Map
+from cjsm_connect.desired.snapshot import MAPS
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import (
     CJSM_DOMAINS,
@@ -32,7 +33,17 @@ def desired(organisation: Organisation, host: Host) -> Desired:
     if not organisation.mail_servers or host.role == "firewall" or host.mta != "postfix":
         return Desired()
     maps = _relay_maps if host.role == "relay" else _mail_maps
-    return Desired(maps=tuple(maps(organisation, host)))
+    tables = tuple(maps(organisation, host))
+    return Desired(maps=tables, health=tuple(_health(tables)))
+
+
+def _health(tables: tuple[Map, ...]) -> Iterator[Health]:
+    """Every domain's route, as Postfix itself reads it."""
+    for parameter, name in (("transport_maps", "transport"), ("relay_domains", "relay_domains")):
+        for table in tables:
+            if table.name == name:
+                arguments = (("parameter", parameter), ("table", f"lmdb:{MAPS}/{name}"), ("rows", table.rows))
+                yield Health(f"{parameter} knows every domain", "tables", arguments)
 
 
 def _relay_maps(organisation: Organisation, host: Host) -> Iterator[Map]:

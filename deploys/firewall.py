@@ -56,7 +56,10 @@ def desired(organisation: Organisation, host: Host) -> Desired:
         files=tuple(_files(organisation)),
         firewalls=(Firewall(TABLE, BOOT, ruleset(host, for_host(organisation, host))),),
         services=(Service("ulogd2.service", watches=(ULOGD, ULOGD_UNIT), order=20),),
-        health=(Health("ulogd2 records dropped packets", "unit_active", (("unit", "ulogd2.service"),)),),
+        health=(
+            Health("the firewall denies by default", "firewall", (("table", TABLE), ("boot_path", BOOT))),
+            Health("dropped packets are recorded", "drops_recorded", (("log", LOG),)),
+        ),
     )
 
 

@@ -36,7 +36,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
         files=tuple(_files(organisation)),
         services=tuple(_services(organisation)),
         health=(
-            Health("rsyslog runs", "unit_active", (("unit", "rsyslog.service"),)),
+            Health("the mail log is written", "log_line", (("log", MAIL_LOG),)),
             Health("chrony runs", "unit_active", (("unit", "chrony.service"),)),
         ),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cjsm_connect.desired import Desired, Directory, File, Package, Service
+from cjsm_connect.desired import Desired, Directory, File, Health, Package, Service
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
@@ -37,7 +37,12 @@ def desired(organisation: Organisation, host: Host) -> Desired:
             Service("apt-daily-upgrade.timer", watches=(_drop_in("apt-daily-upgrade"),), order=25),
             Service("cjsm-pending-updates.timer", watches=(PENDING_TIMER,), order=25),
         ),
+        health=tuple(_elapses(f"{name}.timer") for name in (*TIMERS, "cjsm-pending-updates")),
     )
+
+
+def _elapses(unit: str) -> Health:
+    return Health(f"{unit} will elapse again", "timer", (("unit", unit),))
 
 
 def _files(organisation: Organisation, host: Host) -> Iterator[File]:

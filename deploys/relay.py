@@ -224,14 +224,23 @@ def _passwords(organisation: Organisation) -> Iterator[File]:
 
 def _health(organisation: Organisation, host: Host) -> Iterator[Health]:
     yield Health("Postfix runs", "unit_active", (("unit", "postfix.service"),))
+    own, cjsm = f"postmaster@{organisation.domains.names[0]}", f"postmaster@{CJSM_DOMAINS[0]}"
     if host.role == "relay" and hub_is_open(organisation, host):
-        at = (("address", str(hub_side_address(organisation, host))), ("port", organisation.hub.listen_port))
-        yield Health("the listener for the hub offers STARTTLS", "smtp_starttls", at)
+        at = (str(hub_side_address(organisation, host)), organisation.hub.listen_port)
+        yield _listener("the listener for the hub admits nobody else", at, "hub", own)
     if inner_is_open(organisation, host):
         port = organisation.inner.relay_port if host.role == "relay" else organisation.inner.mail_port
         for address in inner_addresses(organisation, host):
-            where = (("address", str(address)), ("port", port))
-            yield Health(f"the inner listener on {address} offers STARTTLS", "smtp_starttls", where)
+            name = f"the inner listener on {address} admits nobody else"
+            yield _listener(name, (str(address), port), "inner", cjsm if host.role == "relay" else own)
+    if host.mailboxes == "local":
+        yield Health("the mail server greets", "smtp_banner", (("address", "127.0.0.1"), ("port", 25)))
+
+
+def _listener(name: str, at: tuple[str, int], key: str, recipient: str) -> Health:
+    """`recipient` is one that the right machine may write to here."""
+    arguments = (("address", at[0]), ("port", at[1]), ("chain", f"{TLS}/{key}.chain.pem"), ("recipient", recipient))
+    return Health(name, "smtp_listener", arguments)
 
 
 def _mail_server(organisation: Organisation, host: Host) -> Desired:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cjsm_connect.desired import Desired, Directory, File, Key, Package
+from cjsm_connect.desired import Desired, Directory, File, Health, Key, Package
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import inner_is_open, text_of
 
@@ -25,6 +25,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
         directories=(Directory("/etc/cjsm"), Directory(FOLDER, mode=0o700)),
         files=tuple(_authorities(organisation, host)),
         keys=keys,
+        health=tuple(_health(organisation, keys)),
         waiting=tuple(_waiting(organisation, host)),
     )
 
@@ -49,6 +50,15 @@ def _key(organisation: Organisation, host: Host, name: str, authority: str) -> K
         authority=authority,
         certificate=organisation.certificate(host.name, "hub" if name == "hub" else "inner"),
     )
+
+
+def _health(organisation: Organisation, keys: tuple[Key, ...]) -> Iterator[Health]:
+    for key in keys:
+        if key.certificate:
+            pinned = key.name == "inner" and not _inner_authority(organisation)
+            authority = "" if pinned else f"{FOLDER}/{key.name}-ca.pem"
+            arguments = (("chain", key.chain_path), ("authority", authority))
+            yield Health(f"the {key.name} certificate holds", "chain", arguments)
 
 
 def _inner_authority(organisation: Organisation) -> str:

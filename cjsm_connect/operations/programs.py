@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 UNDOER = (*COLLECTOR, "generation", "undo")
 INSTALLER = (*UNDOER, "reach", "keys", "validate", "rehearsal", "staging", "install")
 ROLLER = (*INSTALLER, "rollback")
-ACTIVATOR = (*UNDOER, "health", "activate")
+TRIES = ("handshake", "messages", "smtp", "health_mail", "health_scanner", "health_host", "health")
+ACTIVATOR = (*UNDOER, *TRIES, "activate")
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
     action = needed(service, state)
     if action:
         actions.append(action)
-        common.run(["systemctl", action, unit], seconds=180)
+        act(action, unit)
     if service["running"]:
         must_be_active(unit)
         note(service)
@@ -94,10 +94,24 @@ def must_be_active(unit: str) -> None:
         if state["active"] == "failed" or state["load"] != "loaded":
             break
         time.sleep(0.2)
-    _, said, _ = common.attempt(["journalctl", "--no-pager", "-n", "5", "-o", "cat", "-u", unit])
-    raise common.Failed(
-        f"{unit} is {state['active']} ({state['load']}), expected active; it said: {said.strip()[-600:]}"
-    )
+    raise common.Failed(f"{unit} is {state['active']} ({state['load']}), expected active; it said: {said(unit)}")
+
+
+def act(action: str, unit: str) -> None:
+    """Start, stop, reload or restart a unit.
+
+    Raises:
+        Failed: systemctl(1) did not succeed; the message has what the unit itself said last.
+    """
+    code, _, _ = common.attempt(["systemctl", action, unit], seconds=180)
+    if code:
+        raise common.Failed(f"systemctl {action} {unit} did not succeed; the unit said: {said(unit)}")
+
+
+def said(unit: str) -> str:
+    """The last lines of a unit's journal."""
+    _, lines, _ = common.attempt(["journalctl", "--no-pager", "-n", "5", "-o", "cat", "-u", unit])
+    return lines.strip()[-600:]
 
 
 def note(service: dict[str, Any]) -> None:

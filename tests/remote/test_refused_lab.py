@@ -6,12 +6,13 @@ import time
 import pytest
 
 from cjsm_connect import remote
-from cjsm_connect.operations.programs import INSTALLER
+from cjsm_connect.desired import Desired
+from cjsm_connect.desired.change import Change
+from cjsm_connect.operations import programs
 
 pytestmark = pytest.mark.lab
 
 MAIN, MASTER = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
-NOTHING = {"directories": [], "files": [], "absent": [], "maps": [], "map_set": "", "keys": [], "firewalls": []}
 # what the host looks like from outside the code under test
 STATE = """
 find /etc /usr/local/lib/cjsm /var/lib/cjsm/generations /.cjsm-stage -type f -exec sha256sum {} + | sort
@@ -59,8 +60,8 @@ def install(lab):
     """Run install's program on a lab host; its answer, or what it said when it refused."""
 
     def run(host, **arguments):
-        everything = NOTHING | {"about": {"who": "test"}} | arguments
-        text = remote.program(INSTALLER, "install:install", everything)
+        program = programs.install(Change(), Desired(), programs.Errand({"apply": "test", "who": "a test"}))
+        text = remote.program(program.modules, program.entry, program.arguments | arguments)
         done = lab.exec(host, ["python3", "-I", "-"], input=text)
         marked = [line for line in done.stdout.splitlines() if line.startswith(remote.MARK)]
         return json.loads(marked[-1][len(remote.MARK) :])
@@ -118,13 +119,13 @@ def test_a_fault_in_an_administrators_own_configuration_is_not_a_new_one(lab, in
     lab.exec("mail", ["sh", "-c", f"printf '{own}' >> /etc/postfix/main.cf"])
     text = lab.exec("mail", ["cat", MAIN]).stdout
     file = {"path": MAIN, "owner": "root", "group": "root", "mode": 0o644, "secret": False}
-    assert "ok" in install("mail", files=[file | {"text": text + "delay_warning_time = 4h\n"}])
     refused = install("mail", files=[file | {"text": text + "delay_warnign_time = 4h\n"}])
     assert "delay_warnign_time" in refused["error"]
     assert "no_such_parameter" not in refused["error"]
     refused = install("mail", files=[file | {"text": text + "smtpd_helo_restrictions = reject_invaldi\n"}])
     assert "reject_invaldi" in refused["error"]
     assert "never-made" not in refused["error"]
+    assert "ok" in install("mail", files=[file | {"text": text + "delay_warning_time = 4h\n"}])
 
 
 KILLED = """
