@@ -49,12 +49,7 @@ BREAKS = [
     ("systemctl stop apt-daily.timer", "apt-daily.timer will elapse again", "ActiveState=inactive"),
     ("cd /etc/cjsm/tls && cat hub.key inner.chain.pem > hub.chain.pem", "the hub certificate holds", "do not belong"),
     ("postconf -P 4545/x=y; systemctl stop postfix", "the listener for the hub admits nobody else", "refused"),
-    (
-        "cd /var/lib/clamav && : > lab.hdb && : > lab.ndb && echo 00000000000000000000000000000000:9:None > lab.hdb && "
-        "clamdscan --reload",
-        "the virus scanner answers and finds",
-        "EICAR",
-    ),
+    ("systemctl stop clamav-daemon.socket clamav-daemon", "the virus scanner answers and finds", "clamd.ctl"),
     (STAND_IN, "the listener for the hub admits nobody else", "another certificate is served"),
 ]
 
