@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from cjsm_connect.desired import Desired, Directory, File, Firewall, Health, Package, Service
+from cjsm_connect.desired import Desired, Directory, File, Firewall, Health, Package, Service, merge
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
@@ -23,6 +23,7 @@ ULOGD = "/etc/ulogd.conf"
 LOGROTATE = "/etc/logrotate.d/ulogd2"
 NFTABLES_UNIT = "/etc/systemd/system/nftables.service.d/cjsm.conf"
 ULOGD_UNIT = "/etc/systemd/system/ulogd2.service.d/cjsm.conf"
+SSHD = "/etc/ssh/sshd_config.d/10-cjsm.conf"
 LONGEST_COMMENT = 120  # bytes; nft accepts 128 (libnftnl, NFTNL_UDATA_COMMENT_MAXLEN)
 
 # A packet inside a connection, not one that opens it (RFC 9293, 3.1)
@@ -50,6 +51,21 @@ class Chain:
 
 def desired(organisation: Organisation, host: Host) -> Desired:
     """The firewall of one managed host, of any role."""
+    keys_only = organisation.policy.ssh_passwords == "forbid"
+    return merge((_firewall(organisation, host), _sshd() if keys_only else Desired()))
+
+
+def _sshd() -> Desired:
+    """No passwords over SSH. Taken up before the change is confirmed, by connections that must work without one."""
+    text = template("firewall/sshd.conf.j2")
+    return Desired(
+        files=(File(SSHD, text, reason="a password can be guessed, a key cannot"),),
+        services=(Service("ssh.service", on_change="reload", watches=(SSHD,), order=5, access=True),),
+        health=(Health("SSH accepts keys only", "ssh_keys_only"),),
+    )
+
+
+def _firewall(organisation: Organisation, host: Host) -> Desired:
     return Desired(
         packages=(Package("nftables"), Package("ulogd2"), Package("logrotate")),
         directories=tuple(Directory(str(PurePosixPath(path).parent)) for path in (BOOT, NFTABLES_UNIT, ULOGD_UNIT)),

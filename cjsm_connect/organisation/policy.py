@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationInfo, field_validator
 
@@ -67,7 +67,11 @@ class Policy(Part):
         value=90, unit="seconds", source=f"{_OWN}a host undoes a change that no new connection confirmed by then"
     )
 
-    @field_validator("*", mode="before")
+    # "forbid": SSH keys only, on every managed host. Whoever administers with a password would be locked out, so it is
+    # never set unasked; the hosts' own ssh tables cannot hold a password.
+    ssh_passwords: Literal["leave", "forbid"] = "leave"
+
+    @field_validator(*LIMITS, mode="before")
     @classmethod
     def _unit_is_fixed(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, dict):
@@ -77,7 +81,7 @@ class Policy(Part):
             raise refusal(f"no unit, or {default.unit}", f"the unit {value['unit']}")
         return {**value, "unit": default.unit}
 
-    @field_validator("*")
+    @field_validator(*LIMITS)
     @classmethod
     def _within_limits(cls, threshold: Threshold, info: ValidationInfo) -> Threshold:
         least, greatest = LIMITS[str(info.field_name)]

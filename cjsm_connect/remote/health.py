@@ -48,6 +48,7 @@ PROBES = {
     "drops_recorded": health_host.drops_recorded,
     "log_line": health_host.log_line,
     "timer": health_host.timer,
+    "ssh_keys_only": health_host.ssh_keys_only,
     "unit_active": health_host.unit_active,
     "command": health_host.command,
 }

@@ -89,6 +89,16 @@ def unit_active(arguments: dict[str, Any]) -> None:
         raise common.Failed(f"{arguments['unit']} is {out.strip()}, expected active")
 
 
+def ssh_keys_only(_arguments: dict[str, Any]) -> None:
+    """sshd's whole configuration, as it reads it, allows no password (sshd(8), -T). No arguments."""
+    lines = common.run(["sshd", "-T"]).lower().splitlines()
+    asked = [line for line in lines if line in ("passwordauthentication yes", "kbdinteractiveauthentication yes")]
+    if asked:
+        raise common.Failed(
+            f"sshd still has {' and '.join(asked)}: something is read before sshd_config.d/10-cjsm.conf"
+        )
+
+
 def command(arguments: dict[str, Any]) -> None:
     """A program ends with 0. Arguments: argv."""
     common.run(list(arguments["argv"]), seconds=60)

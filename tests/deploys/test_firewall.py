@@ -119,7 +119,7 @@ def test_a_long_reason_is_cut_between_characters() -> None:
 
 def test_the_nftables_unit_is_not_ours_to_start_or_stop(organisation: Organisation) -> None:
     units = [service.unit for service in firewall.desired(organisation, organisation.host("relay")).services]
-    assert units == ["ulogd2.service"]
+    assert set(units) == {"ulogd2.service", "ssh.service"}
 
 
 @pytest.mark.lab
@@ -137,3 +137,20 @@ def test_nft_loads_every_ruleset_and_a_second_time_changes_nothing(
     first, _, second = done.stdout.partition("AGAIN\n")
     assert first == second
     assert "policy drop" in first
+
+
+def test_passwords_over_ssh_are_forbidden_only_where_the_organisation_says_so() -> None:
+    left = made_up(policy={"ssh_passwords": "leave"})
+    assert firewall.SSHD not in [file.path for file in firewall.desired(left, left.host("relay")).files]
+    forbidden = made_up(policy={"ssh_passwords": "forbid"})
+    wanted = firewall.desired(forbidden, forbidden.host("relay"))
+    text = next(file.content for file in wanted.files if file.path == firewall.SSHD)
+    settings = [line for line in text.splitlines() if not line.startswith("#")]
+    assert settings == ["PasswordAuthentication no", "KbdInteractiveAuthentication no"]
+
+
+def test_sshd_takes_up_its_file_by_reload_before_the_change_is_confirmed() -> None:
+    forbidden = made_up(policy={"ssh_passwords": "forbid"})
+    services = {item.unit: item for item in firewall.desired(forbidden, forbidden.host("mail")).services}
+    sshd = services["ssh.service"]
+    assert (sshd.access, sshd.on_change, sshd.watches) == (True, "reload", (firewall.SSHD,))

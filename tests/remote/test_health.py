@@ -214,3 +214,10 @@ def test_every_try_that_fails_is_told_and_a_slow_start_is_waited_for(monkeypatch
     tries = [{"name": name, "probe": "never", "arguments": {"why": f"{name} is broken"}} for name in ("one", "two")]
     with pytest.raises(common.Failed, match="one: one is broken; two: two is broken"):
         health.all_well(tries)
+
+
+@pytest.mark.parametrize("said", ["passwordauthentication yes", "kbdinteractiveauthentication yes", ""])
+def test_a_password_that_ssh_still_takes_is_noticed(monkeypatch, said):
+    monkeypatch.setattr(common, "run", lambda _argv: f"port 22\n{said}\nusepam yes\n")
+    with pytest.raises(common.Failed, match=said) if said else contextlib.nullcontext():
+        health_host.ssh_keys_only({})

@@ -46,6 +46,11 @@ BREAKS = [
     ("mv /var/log/cjsm/mail.log /var/log/cjsm/mail.log.1", "the mail log is written", "has not come to"),
     ("rm /etc/cjsm/maps/transport.lmdb", "transport_maps knows every domain", "transport"),
     ("postconf -e relay_domains=", "relay_domains knows every domain", "relay_domains is ''"),
+    (
+        "sed -i s/^Include.*// /etc/ssh/sshd_config; echo PasswordAuthentication yes >> /etc/ssh/sshd_config",
+        "SSH accepts keys only",
+        "passwordauthentication yes",
+    ),
     ("systemctl stop apt-daily.timer", "apt-daily.timer will elapse again", "ActiveState=inactive"),
     ("cd /etc/cjsm/tls && cat hub.key inner.chain.pem > hub.chain.pem", "the hub certificate holds", "do not belong"),
     ("postconf -P 4545/x=y; systemctl stop postfix", "the listener for the hub admits nobody else", "refused"),
