@@ -28,13 +28,16 @@ LARGEST_SHOWN = 200_000  # bytes of an old file that a plan may show
 
 def collect(arguments: dict[str, Any]) -> dict[str, Any]:
     """The snapshot. Arguments: paths, content, secret, packages, units, keys, firewalls (see desired.snapshot)."""
+    own: dict[str, list[str]] = {firewall.SERVICE: []} if arguments["firewalls"] else {}
+    states = units({**own, **arguments["units"]})
+    rules = states.get(firewall.SERVICE, {}).get("enabled", "")
     return {
         "files": {path: entry(path, digest, arguments) for path, digest in arguments["paths"].items()},
         "packages": packages(arguments["packages"]),
-        "units": units(arguments["units"]),
+        "units": states,
         **tables(arguments["map_set"]),
         "keys": {key["path"]: key_pair(key) for key in arguments["keys"]},
-        "firewalls": {wall["table"]: walls.observe(wall) for wall in arguments["firewalls"]},
+        "firewalls": {wall["table"]: walls.observe(wall, rules) for wall in arguments["firewalls"]},
         "access": sessions.observe(),
         "lab": common.read("/etc/cjsm-lab").strip(),
         "free": free_bytes("/var"),

@@ -25,6 +25,7 @@ STATE = "/var/lib/cjsm/firewall"
 UNDO = STATE + "/undo.nft"
 PENDING = "/var/lib/cjsm/undo/pending.json"  # a change that waits to be confirmed, see undo.py
 NFT = "/usr/sbin/nft"
+SERVICE = "nftables.service"
 
 # Debian's own file holds three empty chains behind a `flush ruleset`; this takes its place. A file that an
 # administrator has written is kept and gets only the include line.
@@ -35,13 +36,16 @@ FRESH_MAIN = """\
 """
 
 
-def state(wall: dict[str, Any]) -> dict[str, Any]:
-    """How this host stands: the boot file's digest, whether its rules are the live ones, whether they come at boot."""
+def state(wall: dict[str, Any], unit: str = "") -> dict[str, Any]:
+    """How this host stands: the boot file's digest, whether its rules are the live ones, whether they come at boot.
+
+    `unit`: systemd's word for the state of nftables.service, if somebody has asked already.
+    """
     boot = common.read(wall["boot_path"])
     return {
         "boot": sha256(boot) if boot else "",
-        "live_is_boot": bool(boot) and same(wall["table"], boot),
-        "enabled": enabled(wall["boot_path"]),
+        "live_is_boot": bool(boot) and (as_confirmed(wall["table"], boot) or same(wall["table"], boot)),
+        "enabled": enabled(wall["boot_path"], unit),
     }
 
 
@@ -70,7 +74,8 @@ def confirm(wall: dict[str, Any]) -> dict[str, Any]:
         raise common.Failed("expected the new firewall rules to be live, found others: somebody has changed them since")
     replace(wall["boot_path"], wall["ruleset"], 0o600)
     load_at_boot(wall["boot_path"])
-    common.run(["systemctl", "enable", "--quiet", "nftables.service"])
+    common.run(["systemctl", "enable", "--quiet", SERVICE])
+    replace(STATE + "/confirmed.json", json.dumps(confirmed(wall["table"], wall["ruleset"])), 0o600)
     return state(wall)
 
 
@@ -120,10 +125,25 @@ def same(table: str, ruleset: str) -> bool:
     return bool(found) and found == listing(table, ruleset)
 
 
-def enabled(boot_path: str) -> bool:
+def confirmed(table: str, boot: str) -> dict[str, str]:
+    """A boot file and the listing of what is live beside it, as digests."""
+    return {"table": table, "boot": sha256(boot), "live": sha256(live(table))}
+
+
+def as_confirmed(table: str, boot: str) -> bool:
+    """Are the boot file and the listing of the live rules still those that were found to be the same by `confirm`?
+
+    Spares the namespace when nothing has changed. False only means that it has to be looked at: a newer nft may list
+    the same rules in another way.
+    """
+    noted = common.read(STATE + "/confirmed.json")
+    return bool(noted) and noted == json.dumps(confirmed(table, boot))
+
+
+def enabled(boot_path: str, unit: str = "") -> bool:
     """Will the rules be loaded at the next boot, before the network is up?"""
-    code, out, _ = common.attempt(["systemctl", "is-enabled", "nftables.service"])
-    return code == 0 and out.strip() == "enabled" and loads(common.read(MAIN), boot_path)
+    unit = unit or common.attempt(["systemctl", "is-enabled", SERVICE])[1].strip()
+    return unit == "enabled" and loads(common.read(MAIN), boot_path)
 
 
 def loads(main: str, boot_path: str) -> bool:

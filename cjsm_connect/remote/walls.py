@@ -9,13 +9,13 @@ from cjsm_connect.remote import common, firewall
 LARGEST = 60_000  # characters of a listing or a difference that a plan may show
 
 
-def observe(wall: dict[str, Any]) -> dict[str, Any]:
+def observe(wall: dict[str, Any], unit: str = "") -> dict[str, Any]:
     """`firewall.state`; and if it is not as wanted: `boot_text`, `live` (live rules against the boot file's, as a
     unified difference of nft's own listings) and `foreign` (tables of others, which nobody touches).
 
-    Arguments: table, boot_path, sha256 (of the wanted ruleset).
+    Arguments: table, boot_path, sha256 (of the wanted ruleset). `unit`: see `firewall.state`.
     """
-    state = firewall.state(wall)
+    state = firewall.state(wall, unit)
     if state == {"boot": wall["sha256"], "live_is_boot": True, "enabled": True}:
         return state
     boot = common.read(wall["boot_path"])

@@ -1,6 +1,7 @@
 """The way a firewall change is loaded and kept, on a host that only exists in memory."""
 
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,43 @@ def test_live_rules_that_somebody_changed_are_noticed(machine: Machine) -> None:
     firewall.confirm(machine.wall)
     machine.live = NEW.replace("22", "23")
     assert firewall.state(machine.wall)["live_is_boot"] is False
+
+
+def test_what_was_confirmed_and_is_unchanged_is_known_without_loading_it_anywhere(machine: Machine) -> None:
+    firewall.load(machine.wall)
+    firewall.confirm(machine.wall)
+    machine.said.clear()
+    assert firewall.state(machine.wall, "enabled") == {
+        "boot": firewall.sha256(NEW),
+        "live_is_boot": True,
+        "enabled": True,
+    }
+    assert machine.said == [f"{firewall.NFT} -s list table {TABLE}"]
+
+
+def test_a_boot_file_that_somebody_changed_is_noticed(machine: Machine) -> None:
+    firewall.load(machine.wall)
+    firewall.confirm(machine.wall)
+    machine.boot.write_text(NEW.replace("22", "23"))
+    assert firewall.state(machine.wall)["live_is_boot"] is False
+
+
+def test_without_a_note_of_what_was_confirmed_the_boot_file_is_loaded_to_compare(machine: Machine) -> None:
+    firewall.load(machine.wall)
+    firewall.confirm(machine.wall)
+    Path(firewall.STATE, "confirmed.json").write_text("{}")
+    machine.said.clear()
+    assert firewall.state(machine.wall)["live_is_boot"] is True
+    assert any(command.startswith("unshare --net") for command in machine.said)
+
+
+@pytest.mark.parametrize(("unit", "expected"), [("enabled", True), ("disabled", False), ("masked", False)])
+def test_systemds_word_for_the_unit_is_taken_where_somebody_has_asked(
+    machine: Machine, unit: str, expected: bool
+) -> None:
+    firewall.load(machine.wall)
+    firewall.confirm(machine.wall)
+    assert firewall.state(machine.wall, unit)["enabled"] is expected
 
 
 @pytest.mark.parametrize(
