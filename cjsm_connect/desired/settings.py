@@ -6,6 +6,7 @@ those inside belong to it (postconf(5), master(5)).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 Entries = Iterable[tuple[str, str | None]]
@@ -17,13 +18,14 @@ def merged(form: str, text: str, entries: Entries) -> str:
     name_of, written = FORMS[form]
     kept: list[str] = []
     placed: set[str] = set()
+    counts = {name_of(block): block for block in _blocks(text)}  # of two the last, as in Postfix
     for block in _blocks(text):
         name = name_of(block)
         if name not in wanted:
             kept.append(block)
         elif name not in placed:
             placed.add(name)
-            kept.append(written(name, _in_front(wanted[name], block)))
+            kept.append(written(name, _in_front(wanted[name], counts[name])))
     added = [written(name, _in_front(value, "")) for name, value in wanted.items() if name not in placed]
     return "".join([*_ended(kept), *added])
 
@@ -33,10 +35,11 @@ def _in_front(value: str | None, block: str) -> str | None:
     if value is None or not value.startswith("+"):
         return value
     item = value[1:]
-    there = " ".join(_said(block).partition("=")[2].splitlines()).strip()
-    if item in there:
+    there = " ".join(_said(block).partition("=")[2].split())
+    rest = re.sub(rf"(?:^|[\s,]){re.escape(item)}(?=[\s,]|$)", "", there).strip(" ,")
+    if there == f"{item}, {rest}".rstrip(", "):
         return there
-    return f"{item}, {there}" if there else item
+    return f"{item}, {rest}" if rest else item
 
 
 def replaced(form: str, before: str, after: str) -> Iterator[tuple[str, str | None, str | None]]:

@@ -1,5 +1,7 @@
 """Laying settings over an administrator's main.cf and master.cf."""
 
+import pytest
+
 from cjsm_connect.desired.settings import merged, replaced, values
 
 MAIN = """\
@@ -91,3 +93,25 @@ def test_services_of_master_cf_are_told_with_their_options():
     ((name, old, new),) = replaced("master.cf", MASTER, after)
     assert name == "smtp/unix"
     assert old.endswith("smtp -o syslog_name=postfix/out") and new.endswith("smtp -o syslog_name=postfix/other")
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted"),
+    [
+        ("", "lmdb:/ours"),
+        ("lmdb:/ours, hash:/theirs", "lmdb:/ours, hash:/theirs"),
+        ("hash:/theirs, lmdb:/ours", "lmdb:/ours, hash:/theirs"),
+        ("hash:/theirs lmdb:/ours", "lmdb:/ours, hash:/theirs"),
+        ("lmdb:/ours_too", "lmdb:/ours, lmdb:/ours_too"),
+        ("lmdb:/ours", "lmdb:/ours"),
+    ],
+)
+def test_our_table_comes_first_in_the_administrators_list_and_once(there, wanted):
+    found = merged("main.cf", f"transport_maps = {there}\n", [("transport_maps", "+lmdb:/ours")])
+    assert found == f"transport_maps = {wanted}\n"
+
+
+def test_of_a_list_that_is_set_twice_the_one_that_postfix_uses_is_extended():
+    text = "transport_maps = hash:/old\nx = 1\ntransport_maps = hash:/used\n"
+    found = merged("main.cf", text, [("transport_maps", "+lmdb:/ours")])
+    assert found == "transport_maps = lmdb:/ours, hash:/used\nx = 1\n"

@@ -1,11 +1,15 @@
-"""Two relays side by side, on real hosts: each is configured and checked by itself, and mail goes by either."""
+"""Two relays side by side, on real hosts: each is configured and checked by itself, and mail goes by either.
+
+They change one after the other, and the second is left alone if the first is not well.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -56,3 +60,46 @@ def test_mail_goes_both_ways_while_one_relay_is_away(pair: Lab, away: str) -> No
     assert soon(lambda: arrived(pair, "hub", "charity", out))
     assert soon(lambda: arrived(pair, "mail", "clerk", back))
     assert not arrived(pair, "outside", "trap", out)
+
+
+@pytest.fixture
+def other_domain(pair: Lab) -> Iterator[None]:
+    """The organisation takes mail for another domain than before."""
+    path = pair.organisation_folder / "organisation.toml"
+    before = path.read_text()
+    path.write_text(before.replace('"licensing.council.example"', '"parking.council.example"'))
+    yield
+    path.write_text(before)
+
+
+def begun(lab: Lab, host: str) -> list[tuple[float, int]]:
+    """When a command of an SSH session began, and how long it was allowed to take, from sudo's own record."""
+    told = lab.exec(host, ["journalctl", "-q", "--no-pager", "-o", "short-unix", "_COMM=sudo"]).stdout
+    return [(float(at), int(seconds)) for at, seconds in re.findall(r"^([\d.]+) .*-s KILL (\d+) python3", told, re.M)]
+
+
+def generations(lab: Lab, host: str) -> int:
+    found = healthy.verb(lab, "history", "--json", "--limit", host)
+    return len(json.loads(found.stdout)["hosts"][host])
+
+
+def test_the_second_relay_is_changed_when_the_first_works_again(pair: Lab, other_domain: None) -> None:
+    done = healthy.verb(pair, "apply")
+    assert done.returncode == 0, done.stderr
+    kept = max(at for at, seconds in begun(pair, "relay") if seconds == 600)
+    installed = max(at for at, seconds in begun(pair, "relay2") if seconds == 300)
+    assert installed > kept
+    assert healthy.verb(pair, "status").returncode == 0
+
+
+def test_the_second_relay_is_left_alone_when_the_first_is_not_well(pair: Lab, other_domain: None) -> None:
+    before = generations(pair, "relay2")
+    pair.exec("relay", ["systemctl", "stop", "clamav-milter.service"])
+    pair.exec("relay", ["mv", "/usr/sbin/clamav-milter", "/usr/sbin/clamav-milter.away"])
+    done = healthy.verb(pair, "apply")
+    assert done.returncode == 1, done.stderr
+    assert "relay: failed." in done.stderr and "clamav-milter" in done.stderr
+    assert "relay2: not touched, because relay is not well" in done.stderr
+    assert generations(pair, "relay2") == before
+    found = pair.exec("relay2", ["postmap", "-q", "licensing.council.example", "lmdb:/etc/cjsm/maps/transport"])
+    assert found.stdout.startswith("inner:")
