@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cjsm_connect.desired import Desired
-from cjsm_connect.lab import Lab, hosts, members
+from cjsm_connect.lab import Lab
 from cjsm_connect.organisation import load
 from deploys.connection import desired
+from tests.operations.background import on_host
 
-PROGRAM = Path(__file__).with_name("watcher.py").read_text()
 MAPS = "/etc/cjsm/maps"
 # where files are prepared: any staging folder, and the folders of what is replaced
 PREPARED = ("/.cjsm-stage", "/*/.cjsm-stage", "/etc/cjsm", "/etc/postfix", "/etc/nftables.d", "/var/lib/cjsm")
@@ -55,16 +54,12 @@ def watching(lab: Lab, host: str, secret: Iterable[str] = (), *, nobody: bool = 
     as nobody and around them for what is being prepared."""
     folders = PREPARED if nobody else ()
     arguments = {"paths": managed(lab, host), "folders": folders, "secret": list(secret)}
-    argv = [*(NOBODY if nobody else ()), "python3", "-I", "-c", PROGRAM, json.dumps(arguments)]
-    command = hosts.entering(lab.name, members.named(lab.name)[host], argv)
     found = Watched()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdin is not None
-        assert process.stdout.readline() == "watching\n"
+    before = NOBODY if nobody else ()
+    with on_host(lab, host, "watcher.py", json.dumps(arguments), before=before) as told:
         yield found
-        process.stdin.close()  # this ends it
-        for name, value in json.loads(process.stdout.read()).items():
-            setattr(found, name, value)
+    for name, value in told.items():
+        setattr(found, name, value)
 
 
 def states(lab: Lab, host: str, paths: Iterable[str]) -> dict[str, str]:
