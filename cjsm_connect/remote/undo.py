@@ -20,11 +20,14 @@ from typing import Any
 from cjsm_connect.remote import collect, common, firewall, generation
 
 UNIT = "cjsm-undo"
+# what the timer starts is another unit: at boot ours comes before those of mail and SSH, and on a running host it would
+# make their reload wait for itself while it waits for their reload
+TIMED = UNIT + "-timed"
 UNITS = "/etc/systemd/system"
 ACTIVATION = 900  # seconds for the services and their tries, once the connections were confirmed
 
 SERVICE = """\
-# Written by cjsm-connect. Puts back a change that nobody confirmed: by its timer, and at boot before anything listens.
+# Written by cjsm-connect. Puts back a change that nobody confirmed at boot, before anything listens.
 [Unit]
 Description=cjsm-connect: put back what nobody confirmed
 DefaultDependencies=no
@@ -114,7 +117,7 @@ def kept_secrets(generation_folder: str) -> dict[str, str]:
 
 
 def know_unit() -> None:
-    """Have the unit that goes back, started by the timer now and by the next boot."""
+    """Have the unit that goes back at the next boot."""
     text = SERVICE.format(
         pending=folder() + "/pending.json", program=folder() + "/run.py", rules=firewall.UNDO, nft=firewall.NFT
     )
@@ -126,10 +129,13 @@ def know_unit() -> None:
 
 
 def start_timer(seconds: int) -> None:
-    """Start the unit after `seconds`, whatever becomes of us (systemd-run(1))."""
-    common.attempt(["systemctl", "reset-failed", UNIT + ".service", UNIT + ".timer"])
+    """Go back after `seconds`, whatever becomes of us (systemd-run(1))."""
+    common.attempt(["systemctl", "reset-failed", TIMED + ".service", TIMED + ".timer"])
     when = ["--on-active=%ds" % seconds, "--timer-property=AccuracySec=500ms"]
-    common.run(["systemd-run", "--quiet", "--collect", "--unit=" + UNIT + ".service", *when])
+    # rules first, and by nft alone: they must come back even where Python does not start
+    rules = "--property=ExecStartPre=-%s -f %s" % (firewall.NFT, firewall.UNDO)
+    what = [rules, "/usr/bin/python3", "-I", folder() + "/run.py"]
+    common.run(["systemd-run", "--quiet", "--collect", "--unit=" + TIMED, *when, *what])
 
 
 def confirm() -> dict[str, Any]:
@@ -147,7 +153,7 @@ def confirm() -> dict[str, Any]:
                 "the change was not confirmed in time and the host has put everything back. Apply again; if it comes "
                 "back, see whether the firewall lets SSH from here through"
             )
-        common.run(["systemctl", "stop", UNIT + ".timer"])
+        common.run(["systemctl", "stop", TIMED + ".timer"])
         start_timer(ACTIVATION)
     for wall in wanted(noted)["firewalls"]:
         if wall["table"] in noted["tables"]:
@@ -177,7 +183,7 @@ def done() -> None:
         noted = pending()
         if not noted:
             raise common.Failed("the host has put the change back while its services were being started")
-        common.run(["systemctl", "stop", UNIT + ".timer"])
+        common.run(["systemctl", "stop", TIMED + ".timer"])
         generation.mark(noted["generation"], "kept")
         forget()
     generation.prune()
@@ -212,7 +218,7 @@ def put_back(arguments: dict[str, Any]) -> dict[str, Any]:
         noted = pending()
         if not noted:
             return {"restored": [], "problems": []}
-        common.attempt(["systemctl", "stop", UNIT + ".timer"])
+        common.attempt(["systemctl", "stop", TIMED + ".timer"])
         problems: list[str] = []
         for part in (rules_back, files_back, services_back):
             try:

@@ -17,14 +17,14 @@ def main():
     print("ready", flush=True)
     while True:
         readable = select.select([sys.stdin, listener], [], [])[0]
+        if sys.stdin in readable:
+            break
         if listener in readable:
             frame = listener.recv(65536)
             frames += 1
             if any(word in frame for word in words):
                 ends = [socket.inet_ntoa(frame[at : at + 4]) for at in (26, 30)]  # IPv4 header behind 14 bytes Ethernet
                 heard.add(" > ".join(ends))
-        elif sys.stdin in readable:
-            break
     print(json.dumps({"frames": frames, "heard": sorted(heard)}))
 
 
