@@ -147,16 +147,21 @@ def kept_or_put_back(state: Any, host: Any, job: Job) -> bool:
     """
     trouble = TROUBLE.get(host.name) or ("; ".join(TROUBLE.values()) if job.host.role == "firewall" else "")
     if trouble:
-        return failed(state, host, f"{trouble}. {taken_back(trouble, job.errand.seconds)}", put_back=True)
+        return failed(state, host, sentences(trouble, taken_back(trouble, job.errand.seconds)), put_back=True)
     try:
         answer = ssh.run(job.organisation, job.host, lambda: programs.activate(job.desired, job.errand, installed=True))
     except ssh.HostError as error:
         back = taken_back(str(error), job.errand.seconds)
-        return failed(state, host, f"the change was not confirmed: {error}. {back}", put_back=True)
+        return failed(state, host, sentences(f"the change was not confirmed: {error}", back), put_back=True)
     if "failed" in answer:
-        problems = "".join(f"; {problem}" for problem in answer["problems"])
-        return failed(state, host, f"{answer['failed']}. The host went back to how it was{problems}", put_back=True)
+        back = "; ".join(["The host went back to how it was", *answer["problems"]])
+        return failed(state, host, sentences(answer["failed"], back), put_back=True)
     return True
+
+
+def sentences(*texts: str) -> str:
+    """Several texts as sentences, whether or not each ends in a full stop."""
+    return " ".join(f"{text.rstrip('. ')}." for text in texts)
 
 
 def taken_back(why: str, seconds: int) -> str:

@@ -38,6 +38,8 @@ def prepared(arguments: dict[str, Any]) -> Iterator[Tree]:
     for directory in arguments["directories"]:
         make_directory(directory)
     stages: dict[str, str] = {}
+    valid = False
+    table_set = ""
     try:
         made = [keys.settle(key) for key in arguments["keys"]]
         chains = [chain_file(key) for key in arguments["keys"] if key["certificate"]]
@@ -49,9 +51,11 @@ def prepared(arguments: dict[str, Any]) -> Iterator[Tree]:
             table_set = arguments.get("table_set") or stage_maps(arguments["maps"], arguments["map_set"], configuration)
             rehearsal.rehearse(configuration, dict(pairs) | ({collect.MAPS: table_set} if table_set else {}))
         validate.rulesets(arguments["firewalls"])
+        valid = True
         yield Tree(staged, table_set, made)
     finally:
-        for folder in stages.values():
+        new = not arguments.get("table_set")
+        for folder in (*stages.values(), *([table_set] if table_set and new and not valid else [])):
             shutil.rmtree(folder, ignore_errors=True)
 
 

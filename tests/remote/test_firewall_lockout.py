@@ -7,8 +7,8 @@ import time
 import pytest
 
 from cjsm_connect import remote
-from cjsm_connect.desired import Desired, Firewall
-from cjsm_connect.desired.change import Change
+from cjsm_connect.desired import Desired, File, Firewall, Service
+from cjsm_connect.desired.change import Change, FileChange, ServiceChange
 from cjsm_connect.lab import Lab
 from cjsm_connect.lab.entry import controller
 from cjsm_connect.operations import programs
@@ -69,6 +69,41 @@ def test_tables_of_other_programs_survive_a_change_of_ours(lab: Lab) -> None:
     load(lab, "mail", boot.replace("burst 20 packets", "burst 21 packets"))
     run(lab, "mail", programs.put_back("test"))
     assert "table ip monitoring" in lab.exec("mail", ["nft", "list", "tables"]).stdout
+
+
+@pytest.mark.touches("mail")
+def test_a_host_whose_sshd_lets_nobody_in_lets_them_in_again(lab: Lab) -> None:
+    """sshd's files are changed in the same way: read at once, and put back when nobody comes in anew."""
+    path = "/etc/ssh/sshd_config.d/10-cjsm.conf"
+    before = lab.exec("mail", ["cat", path]).stdout
+    new = FileChange(File(path, "AllowUsers nobody\n"), before, exists=True, why="content")
+    ssh = Service("ssh.service", on_change="reload", watches=(path,), access=True)
+    change = Change(files=(new,), services=(ServiceChange(ssh, (path,), "reload"),))
+    errand = programs.Errand({"who": "test", "apply": "test", "trust": ""}, SECONDS)
+    run(lab, "mail", programs.install(change, Desired(services=(ssh,)), errand))
+    assert not logs_in(lab, "mail")
+    end = time.monotonic() + SECONDS + 15
+    while not (admitted := logs_in(lab, "mail")) and time.monotonic() < end:
+        time.sleep(0.5)
+    assert admitted
+    assert lab.exec("mail", ["cat", path]).stdout == before
+
+
+def logs_in(lab: Lab, host: str) -> bool:
+    """Does OpenSSH's own client get a session from the controller?"""
+    folder = lab.organisation_folder
+    options = ["BatchMode=yes", f"UserKnownHostsFile={folder / 'known_hosts'}", "ConnectTimeout=3"]
+    argv = [
+        "ssh",
+        "-F",
+        "none",
+        "-i",
+        str(folder / "ssh/id_ed25519"),
+        *(word for one in options for word in ("-o", one)),
+    ]
+    enter = ["nsenter", f"--net={controller(lab.name)}"]
+    done = subprocess.run([*enter, *argv, f"operator@{lab.address(host)}", "true"], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 @pytest.mark.touches("relay")
