@@ -198,7 +198,7 @@ def execute(program: ssh.Program) -> Any:
         HostError: it gave none.
     """
     line = StringCommand(remote.command(program.seconds))
-    _ok, output = host.run_shell_command(line, **privilege(), _stdin=text(program))
+    _ok, output = host.run_shell_command(line, **privilege(), _stdin=program.text)
     try:
         return remote.answer(output.stdout)
     except remote.RemoteError as error:
@@ -207,12 +207,7 @@ def execute(program: ssh.Program) -> Any:
 
 def command(program: ssh.Program) -> StringCommand:
     """The pyinfra command that runs a program; its text goes to standard input, never to the command line."""
-    return StringCommand(remote.command(program.seconds), _stdin=text(program))
-
-
-def text(program: ssh.Program) -> str:
-    """A program's text."""
-    return remote.program(program.modules, program.entry, program.arguments)
+    return StringCommand(remote.command(program.seconds), _stdin=program.text)
 
 
 def privilege() -> dict[str, Any]:

@@ -53,7 +53,7 @@ def packages(change: Change, desired: Desired, errand: Errand) -> Program:
         "questions": questions(desired),
         "claim": errand.claim,
     }
-    return Program((*COLLECTOR, "packages"), "packages:install", arguments, seconds=1800)
+    return Program((*COLLECTOR, "packages"), "packages:install", arguments, seconds=1800, changes=True)
 
 
 def install(change: Change, desired: Desired, errand: Errand) -> Program:
@@ -69,7 +69,7 @@ def install(change: Change, desired: Desired, errand: Errand) -> Program:
         "access": [item.service.unit for item in change.services if item.service.access],
         "wanted": wanted(desired),
     }
-    return Program(INSTALLER, "install:install", arguments | way_back(errand), seconds=300)
+    return Program(INSTALLER, "install:install", arguments | way_back(errand), seconds=300, changes=True)
 
 
 def way_back(errand: Errand) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def reach(errand: Errand) -> Program:
 def activate(desired: Desired, errand: Errand, installed: bool) -> Program:
     """Services as wanted, then tries on the host; `installed`: keep the pending change, or go back if a try fails."""
     arguments = {"claim": errand.claim, "installed": installed, **wanted(desired)}
-    return Program(ACTIVATOR, "activate:activate", arguments, seconds=600)
+    return Program(ACTIVATOR, "activate:activate", arguments, seconds=600, changes=True)
 
 
 def history() -> Program:
@@ -119,12 +119,12 @@ def rollback_plan(to: int) -> Program:
 
 def rollback(to: int, errand: Errand) -> Program:
     """Go back to a generation; like an install, it waits to be confirmed."""
-    return Program(ROLLER, "rollback:back", {"to": to} | way_back(errand), seconds=300)
+    return Program(ROLLER, "rollback:back", {"to": to} | way_back(errand), seconds=300, changes=True)
 
 
 def put_back(why: str) -> Program:
     """Take back what is pending, at once."""
-    return Program(UNDOER, "undo:put_back", {"why": why}, seconds=300)
+    return Program(UNDOER, "undo:put_back", {"why": why}, seconds=300, changes=True)
 
 
 def _key(item: KeyChange) -> dict[str, Any]:

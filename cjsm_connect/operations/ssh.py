@@ -24,12 +24,18 @@ __all__ = ["HostError", "Program", "connected", "explained", "hinted", "run", "r
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program for one host: see `remote.program`."""
+    """A program for one host, see `remote.program`. One that changes it goes on without us once it has begun."""
 
     modules: tuple[str, ...]
     entry: str
     arguments: dict[str, Any]
     seconds: int = 60
+    changes: bool = False
+
+    @property
+    def text(self) -> str:
+        """What the host's Python is given to read."""
+        return remote.program(self.modules, self.entry, self.arguments, self.seconds if self.changes else 0)
 
 
 def run_everywhere(
@@ -84,7 +90,7 @@ def run(organisation: Organisation, host: Host | Vantage, program_of: Callable[[
 def _request(organisation: Organisation, host: Host | Vantage, program: Program) -> tuple[str, str, int]:
     """The command line, what it reads on its standard input, and how many seconds it may take."""
     password = sudo_password(organisation, host)
-    text = remote.program(program.modules, program.entry, program.arguments)
+    text = program.text
     command = _prefix(host) + remote.command(program.seconds)
     return command, f"{password}\n{text}" if password else text, program.seconds
 

@@ -27,7 +27,19 @@ def _module(name, source=None):
     if source is not None:
         exec(compile(source, name, "exec"), module.__dict__)
     return module
-def _main(packages, sources, entry, arguments, mark):
+def _stand_apart(seconds):
+    import os, signal
+    child = os.fork()
+    if child:
+        os._exit(os.waitpid(child, 0)[1] and 1)
+    os.setsid()
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+    signal.alarm(seconds)
+def _main(packages, sources, entry, arguments, mark, apart):
+    if apart:
+        _stand_apart(apart)
     try:
         for name in packages:
             _module(name)
@@ -48,8 +60,11 @@ class RemoteError(CjsmError):
     """The program on the host did not do its work; the message says what was seen."""
 
 
-def program(modules: Sequence[str], entry: str, arguments: dict[str, Any]) -> str:
+def program(modules: Sequence[str], entry: str, arguments: dict[str, Any], apart: int = 0) -> str:
     """The text of one stand-alone Python program.
+
+    `apart`: seconds for which it goes on to its end even when the session that started it dies. sudo(8) with its own
+    terminal ends what it started by SIGHUP, SIGTERM and SIGKILL to the process group; half a change would be left.
 
     `modules` are names under cjsm_connect.remote in the order in which they import each other ("common", "collect",
     "observe.firewall"); `entry` is "MODULE:FUNCTION", called with `arguments`. On the host the modules have the names
@@ -58,7 +73,7 @@ def program(modules: Sequence[str], entry: str, arguments: dict[str, Any]) -> st
     packages = ["cjsm_connect", "cjsm_connect.remote"]
     packages += [f"cjsm_connect.remote.{name.rpartition('.')[0]}" for name in modules if "." in name]
     sources = [(f"cjsm_connect.remote.{name}", _source(name)) for name in modules]
-    call = [list(dict.fromkeys(packages)), sources, f"cjsm_connect.remote.{entry}", arguments, MARK]
+    call = [list(dict.fromkeys(packages)), sources, f"cjsm_connect.remote.{entry}", arguments, MARK, apart]
     return f"{_LOADER}_main(*json.loads({json.dumps(call)!r}))\n"
 
 

@@ -22,8 +22,7 @@ CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 22), 2).cl
 
 def run(lab: Lab, host: str, program: Program) -> object:
     """Run a program on a host, as an apply does."""
-    text = remote.program(program.modules, program.entry, program.arguments)
-    return remote.answer(lab.exec(host, ["python3", "-I", "-"], input=text).stdout)
+    return remote.answer(lab.exec(host, ["python3", "-I", "-"], input=program.text).stdout)
 
 
 def load(lab: Lab, host: str, ruleset: str) -> None:
