@@ -74,7 +74,7 @@ def environment(root: Path) -> Path:
     stamp = made / "lock"
     if not stamp.is_file() or stamp.read_text() != LOCK.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(made)], check=True)
-        pip = [str(made / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install"]
+        pip = [str(made / "bin" / "pip"), "--quiet", "--quiet", "--disable-pip-version-check", "install"]
         subprocess.run([*pip, "--require-hashes", "-r", str(LOCK)], check=True)
         stamp.write_text(LOCK.read_text())
     return made

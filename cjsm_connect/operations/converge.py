@@ -64,8 +64,14 @@ Commands = Generator[StringCommand | FunctionCommand, None, None]
 
 @operation()
 def packages(job: Job) -> Commands:
-    """Install what is missing in one apt transaction."""
-    wanted = yield from differs(job)
+    """Install what is missing in one apt transaction.
+
+    What the plan saw missing needs no new look: apt leaves alone what has come in the meantime.
+    """
+    seen = memories()[False].get("snapshot")
+    wanted = change(job.desired, seen) if seen else Change()
+    if not wanted.packages:
+        wanted = yield from differs(job)
     if not wanted.packages:
         host.noop("all packages are installed")
         return
@@ -217,10 +223,14 @@ def privilege() -> dict[str, Any]:
 
 def memory() -> dict[str, Any]:
     """What is known of the current host in this phase: it may change between pyinfra's prepare and execute."""
+    return memories()[bool(pyinfra.state.is_executing)]
+
+
+def memories() -> dict[bool, dict[str, Any]]:
+    """What was known when pyinfra prepared (False), and is known while it executes (True)."""
     phases = host.connector_data.setdefault("cjsm", {False: {}, True: {}})
-    known = phases[bool(pyinfra.state.is_executing)]
-    assert isinstance(known, dict)
-    return known
+    assert isinstance(phases, dict)
+    return phases
 
 
 def forget() -> None:

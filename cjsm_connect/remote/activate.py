@@ -37,35 +37,53 @@ def settle_all(services: list[dict[str, Any]], done: list[str]) -> None:
     """Bring every unit to its state, in order; the systemd manager first reads changed unit files."""
     common.run(["systemctl", "daemon-reload"], seconds=60)
     states = collect.units({service["unit"]: service["watches"] for service in services})
+    actions = known_at_boot(services, states)
     for service in services:
-        action = settle(service, states[service["unit"]])
-        if action:
-            done.append(f"{service['unit']}: {action}")
+        taken = [*actions.get(service["unit"], ()), *filter(None, [settle(service, states[service["unit"]])])]
+        if taken:
+            done.append(f"{service['unit']}: {', '.join(taken)}")
+
+
+def known_at_boot(services: list[dict[str, Any]], states: dict[str, Any]) -> dict[str, list[str]]:
+    """Unmask, enable and disable what needs it, all units at once: each time systemd reads all its files again.
+
+    Returns what was done, by unit.
+
+    Raises:
+        Failed: a unit is missing.
+    """
+    enabled = {service["unit"]: states[service["unit"]]["enabled"] for service in services}
+    wanted = [service["unit"] for service in services if service["enabled"]]
+    masked = [unit for unit in wanted if enabled[unit] in MASKED]  # neither enable nor start works for these
+    off = ("disabled", "", *MASKED)
+    changes = {
+        "unmask": masked,
+        "unmask --runtime": masked,  # the one leaves the other's mask
+        "enable": [unit for unit in wanted if enabled[unit] in off],
+        "disable": [unit for unit in enabled if unit not in wanted and enabled[unit] not in off],
+    }
+    done: dict[str, list[str]] = {}
+    for verb, units in changes.items():
+        if units:
+            common.run(["systemctl", *verb.split(), *units], seconds=60)
+        for unit in units:
+            done.setdefault(unit, []).append(verb.partition(" ")[0])
+    return {unit: list(dict.fromkeys(verbs)) for unit, verbs in done.items()}
 
 
 def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
-    """Bring one unit to its state and note what it has loaded; returns what was done, "" for nothing.
+    """Start, stop, reload or restart one unit and note what it has loaded; returns what was done, "" for nothing.
 
     Raises:
         Failed: the unit is missing, or is not active afterwards.
     """
-    unit = service["unit"]
-    actions = []
-    if service["enabled"] and state["enabled"] in MASKED:  # else neither enable nor start works, systemctl(1)
-        actions.append("unmask")
-        common.run(["systemctl", "unmask", unit], seconds=60)
-        common.run(["systemctl", "unmask", "--runtime", unit], seconds=60)  # the one leaves the other's mask
-    if service["enabled"] != (state["enabled"] not in ("disabled", "", *MASKED)):
-        actions.append("enable" if service["enabled"] else "disable")
-        common.run(["systemctl", actions[-1], unit], seconds=60)
     action = needed(service, state)
     if action:
-        actions.append(action)
-        act(action, unit)
+        act(action, service["unit"])
     if service["running"]:
-        must_be_active(unit)
+        must_be_active(service["unit"])
         note(service)
-    return ", ".join(actions)
+    return action
 
 
 def needed(service: dict[str, Any], state: dict[str, Any]) -> str:
