@@ -26,6 +26,7 @@ from tests.operations.background import HERE, in_namespace, on_host
 from tests.operations.watching import managed, states
 
 HOSTS = ("firewall", "relay", "mail")
+CALM = 4  # seconds
 CONFIRM = 15  # seconds, the least that the organisation file may say
 CLOSED = 8025  # no flow of the lab's organisation names it
 TABLE = ("nft", "-s", "list", "table", "inet", "cjsm")
@@ -167,8 +168,17 @@ def _waits(lab: Lab, host: str) -> bool:
 
 
 def settled(lab: Lab, either: list[Whole], seconds: float) -> list[str]:
-    """Wait until every host is whole again; what is not by then."""
-    wait_until(lambda: not unsettled(lab, either), seconds, interval=0.5)
+    """Wait until every host is whole again and has stayed so: a program that was just sent has not begun yet."""
+    calm: list[float] = []
+
+    def stays_whole() -> bool:
+        if unsettled(lab, either):
+            calm.clear()
+        else:
+            calm.append(time.monotonic())
+        return bool(calm) and calm[-1] - calm[0] >= CALM
+
+    wait_until(stays_whole, seconds, interval=0.5)
     return unsettled(lab, either)
 
 
