@@ -36,7 +36,10 @@ def planned(change: Change, snapshot: Snapshot) -> dict[str, Any]:
 def steps(change: Change, snapshot: Snapshot) -> Iterator[str]:
     """Every step of a change as a sentence fragment, in the order in which apply takes them."""
     if change.packages:
-        yield f"install {len(change.packages)} packages: {' '.join(item.name for item in change.packages)}"
+        number = len(change.packages)
+        plural = "" if number == 1 else "s"
+        names = " ".join(item.name for item in change.packages)
+        yield f"install {number} package{plural}: {names}"
     yield from (
         f"make directory {item.path} ({item.owner}:{item.group} {item.mode:04o})" for item in change.directories
     )
