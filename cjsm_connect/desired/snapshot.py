@@ -10,10 +10,10 @@ from cjsm_connect.desired import Desired, Firewall, Key, Map, Service
 
 COLLECTOR = (
     "common",
+    "sessions",
     "lock",
     "firewall",
     "walls",
-    "sessions",
     "collect",
 )  # modules of remote/, in the order in which they import each other
 COLLECT = "collect:collect"

@@ -66,21 +66,6 @@ def read(path: str, default: str = "") -> str:
         return default
 
 
-def ssh_client() -> str:
-    """The address from which the SSH session that runs this program was opened, as the host sees it; "" outside one.
-
-    sshd(8) tells it in SSH_CONNECTION; sudo takes that away, so the processes above us are asked.
-    """
-    process = os.getpid()
-    while process > 1:
-        for pair in read("/proc/%d/environ" % process).split("\0"):
-            if pair.startswith("SSH_CONNECTION="):
-                return pair.partition("=")[2].split(" ")[0]
-        found = [line.split()[1] for line in read("/proc/%d/status" % process).splitlines() if line.startswith("PPid:")]
-        process = int(found[0]) if found else 0
-    return ""
-
-
 def digest(path: str) -> str:
     """SHA-256 of a file's bytes in hex."""
     with open(path, "rb") as file:

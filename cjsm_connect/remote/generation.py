@@ -145,18 +145,29 @@ def restore(folder: str, rows: list[dict[str, Any]]) -> list[str]:
 def put_back(folder: str, item: dict[str, Any]) -> None:
     """Restore one path in one rename, or remove it if it was not there before. A secret stays as it is."""
     path = item["path"]
+    if item["link"] is not None:
+        fresh = beside(path)
+        os.symlink(item["link"], fresh)
+        os.rename(fresh, path)
+    elif item["kept"] is not None:
+        replace(f"{folder}/{item['kept']}", path)
+    elif not item["existed"] and os.path.lexists(path):
+        os.unlink(path)
+
+
+def replace(source: str, path: str) -> None:
+    """Put a copy of a file, with its owner and mode, in the place of another in one rename."""
+    fresh = beside(path)
+    copy(source, fresh)
+    os.rename(fresh, path)
+
+
+def beside(path: str) -> str:
+    """A free name in the folder of `path`; what an interrupted try has left there goes."""
     fresh = f"{os.path.dirname(path)}/.{os.path.basename(path)}.cjsm-restore"
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(fresh)  # of a try that was interrupted
-    if item["link"] is not None:
-        os.symlink(item["link"], fresh)
-    elif item["kept"] is not None:
-        copy(f"{folder}/{item['kept']}", fresh)
-    else:
-        if not item["existed"] and os.path.lexists(path):
-            os.unlink(path)
-        return
-    os.rename(fresh, path)
+        os.unlink(fresh)
+    return fresh
 
 
 def prune() -> None:

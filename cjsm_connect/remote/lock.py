@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from cjsm_connect.remote import common
+from cjsm_connect.remote import common, sessions
 
 PATH = "/var/lib/cjsm/lock"
 BETWEEN = 120  # seconds within which the next step of the same apply comes; after that its controller has died
@@ -60,7 +60,7 @@ def take(descriptor: int, claim: dict[str, Any]) -> None:
     if not own and valid(found):
         raise common.Failed(taken(found))
     since = found["since"] if own else time.time()
-    noted = {"token": claim["token"], "who": claim["who"], "from": common.ssh_client(), "since": since}
+    noted = {"token": claim["token"], "who": claim["who"], "from": sessions.own_connection()[0], "since": since}
     write(descriptor, dict(noted, until=time.time() + BETWEEN))
 
 

@@ -199,7 +199,7 @@ def forget() -> None:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Confirmation and way back never overlap: each waits for the other, which takes moments."""
+    """Confirmation and way back never overlap: each waits for the other (a way back, for its services to reload)."""
     os.makedirs(collect.STATE, mode=0o711, exist_ok=True)
     descriptor = os.open(collect.STATE + "/undo.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -244,11 +244,7 @@ def files_back(noted: dict[str, Any]) -> list[str]:
     rows = generation.manifest(noted["generation"])["replaced"]
     generation.restore(noted["generation"], [item for item in rows if item["path"] not in noted["stay"]])
     for path, kept in noted["secrets"].items():
-        fresh = path + ".cjsm-restore"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(fresh)
-        generation.copy(kept, fresh)
-        os.rename(fresh, path)
+        generation.replace(kept, path)
     return []
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from cjsm_connect.remote import common, lock
+from cjsm_connect.remote import common, lock, sessions
 
 ONE = {"token": "one", "who": "alex@desk"}
 TWO = {"token": "two", "who": "sam@laptop"}
@@ -13,7 +13,7 @@ TWO = {"token": "two", "who": "sam@laptop"}
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "PATH", str(tmp_path / "state" / "lock"))
-    monkeypatch.setattr(common, "ssh_client", lambda: "192.0.2.100")
+    monkeypatch.setattr(sessions, "own_connection", lambda: ("192.0.2.100", 40000, "192.0.2.10", 22))
 
 
 def test_the_second_is_told_who_from_where_and_since_when():
