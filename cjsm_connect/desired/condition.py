@@ -59,7 +59,8 @@ def said(desired: Desired, snapshot: Snapshot) -> Iterator[str]:
     found = queue(snapshot)
     if found:
         age = f", the oldest for {found['oldest_seconds'] // 60} minutes" if found["oldest_seconds"] else ""
-        yield f"{found['deferred']} messages deferred, {found['active'] + found['incoming']} under way{age}"
+        under_way = sum(found[name] for name in ("maildrop", "incoming", "active"))
+        yield f"{found['deferred']} messages deferred, {under_way} under way{age}"
     for row in certificates(desired, snapshot):
         if row["days"] is not None:
             yield f"the certificate of the {row['name']} key lasts {row['days']} days"

@@ -12,7 +12,7 @@ from cjsm_connect.remote import collect as collector
 from cjsm_connect.remote import common
 
 SPOOL = "/var/spool/postfix"
-QUEUES = ("incoming", "active", "deferred", "hold")  # QSHAPE_README
+QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")  # QSHAPE_README; maildrop: pickup(8) has not come by
 DAY = 86400
 
 

@@ -8,7 +8,7 @@ from tests.desired.hosts import KEY
 from tests.made_up import organisation
 
 DESIRED = Desired(keys=(KEY,))
-WAITING = {"incoming": 0, "active": 1, "deferred": 3, "hold": 0, "oldest_seconds": 61 * 60}
+WAITING = {"maildrop": 0, "incoming": 0, "active": 1, "deferred": 3, "hold": 0, "oldest_seconds": 61 * 60}
 
 
 def seen(waiting=None, days=None):

@@ -17,7 +17,14 @@ def test_messages_are_counted_below_all_subdirectories(tmp_path, monkeypatch):
     for name in ("deferred/A/AAAA", "deferred/B/BBBB", "active/CCCC"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert condition.queue() == {"incoming": 0, "active": 1, "deferred": 2, "hold": 0, "oldest_seconds": 7}
+    assert condition.queue() == {
+        "maildrop": 0,
+        "incoming": 0,
+        "active": 1,
+        "deferred": 2,
+        "hold": 0,
+        "oldest_seconds": 7,
+    }
 
 
 def test_postfix_is_not_asked_when_nothing_waits(tmp_path, monkeypatch):
