@@ -5,26 +5,33 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 from cjsm_connect.lab import kept, labels
 from cjsm_connect.lab.digest import of_applied
 from cjsm_connect.lab.entry import CLONE, INSIDE, LABS
 from cjsm_connect.lab.laboratory import HEALTHY, Lab
+from cjsm_connect.lab.machine import wait_until
 from cjsm_connect.results import CjsmError
+
+# package lists, signatures and what is noted of them have to be younger than a day or two to be healthy
+YOUNG_SECONDS = 12 * 3600
+FIRST_LOOK = "/var/lib/cjsm/patching/first-seen.json"
 
 
 def ensure(lab: Lab, relays: int = 1) -> None:
-    """Have the lab run with a `healthy` label made from the present sources; build it only if there is none.
+    """Have the lab run with a `healthy` label made from the present sources, today; build it only if there is none.
 
     Raises:
         CjsmError: apply failed; the lab is left as it was then.
     """
     digest = of_applied(relays)
     stamp = LABS / lab.name / "healthy.digest"
-    if lab.running() and HEALTHY in labels.saved(lab.name) and stamp.is_file() and stamp.read_text() == digest:
+    if lab.running() and HEALTHY in labels.saved(lab.name) and _is_young(stamp) and stamp.read_text() == digest:
         return
     lab.down()
-    if kept.is_kept(HEALTHY, digest):
+    if kept.is_kept(HEALTHY, digest) and _is_young(kept.place(HEALTHY, digest) / "label.json"):
         lab.up(HEALTHY, digest, relays)
     else:
         lab.up(relays=relays)
@@ -34,11 +41,27 @@ def ensure(lab: Lab, relays: int = 1) -> None:
     stamp.write_text(digest)
 
 
+def _is_young(path: Path) -> bool:
+    return path.is_file() and time.time() - path.stat().st_mtime < YOUNG_SECONDS
+
+
 def build(lab: Lab) -> None:
     """Apply, sign, apply: what an organisation and the operator do, by the commands they type."""
     run(lab, "apply")
     lab.sign()
     run(lab, "apply")
+    _await_first_look(lab)
+
+
+def _await_first_look(lab: Lab) -> None:
+    """Each managed host looks for pending updates by itself, some seconds after the apply.
+
+    Raises:
+        CjsmError: one did not.
+    """
+    waiting = [host.name for host in lab.hosts if host.managed]
+    if not wait_until(lambda: all((lab.root(name) / FIRST_LOOK.lstrip("/")).exists() for name in waiting), 60):
+        raise CjsmError(f"expected {FIRST_LOOK} on {', '.join(waiting)} within a minute; systemctl list-timers")
 
 
 def run(lab: Lab, *arguments: str) -> str:

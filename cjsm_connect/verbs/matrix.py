@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +22,22 @@ if TYPE_CHECKING:
     from faults import Fault
 
 ACCUSED = (Status.FAIL, Status.WARN, Status.ERROR)
+NAMED = (Status.FAIL, Status.WARN)  # a check that could not tell has named nothing
+GREEN_AFTER = 10  # faults: a lab that is not healthy any more makes every later row worthless
+ALL_WELL, FINDINGS, COULD_NOT_RUN = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Accusation:
+    """A result that says that something is wrong, or that it could not tell."""
+
+    check: str
+    subject: str
+    status: Status
+    requirement: str
+
+
+Accusations = frozenset[Accusation]
 
 
 @dataclass(frozen=True)
@@ -39,38 +57,52 @@ class Row:
         """The right requirement was named, and no other."""
         return self.found and not self.also_accused and not self.problem
 
+    def plain(self) -> dict[str, Any]:
+        """The row as --json shows it; a problem is told on standard error and by the exit code."""
+        return {key: value for key, value in asdict(self).items() if key != "problem"}
+
+
+Tell = Callable[[Row, str], None]
+"""What to do with a row as soon as there is one: the row, and its lab's name."""
+
 
 @click.command("matrix")
 @click.argument("only", nargs=-1, metavar="[FAULT...]")
-@click.option("--lab", "lab_name", default=entry.DEFAULT, show_default=True, help="The lab's name.")
+@click.option(
+    "--lab", "names", multiple=True, default=(entry.DEFAULT,), show_default=True, help="Several: side by side."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
-def matrix_command(only: tuple[str, ...], lab_name: str, as_json: bool) -> None:
+def matrix_command(only: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> None:
     """Make every fault (or those whose names begin with FAULT) and see whether the checks name it.
 
-    What is accused on the healthy lab too is said, and left out of account.
+    Each fault is made on a host fresh from `lab reset`, then the whole of the checks runs. The lab must be healthy at
+    the start, at the end and after every tenth fault. What warns on the healthy lab too is said, and left out.
 
-    Exit code: 0 each fault was named and nothing else accused, 1 otherwise, 2 the checks could not run.
+    Exit code: 0 each fault was named and nothing else accused, 1 otherwise, 2 something could not run.
     """
-    from cjsm_connect.lab import Lab, healthy
+    from cjsm_connect.lab import Lab
 
-    lab = Lab(lab_name, say=lambda text: click.echo(text, err=True))
-    healthy.ensure(lab)
-    known = frozenset(accused(lab))
-    if known:
-        click.echo(f"accused without any fault: {', '.join(sorted(known))}", err=True)
-    rows = []
-    for row in matrix(lab, chosen(only), known):
+    faults = chosen(only)
+    labs = [Lab(name) for name in dict.fromkeys(names)]
+    rows: list[Row] = []
+
+    def tell(row: Row, lab: str) -> None:
         rows.append(row)
-        click.echo(described(row), err=as_json)
+        click.echo(described(row, lab if len(labs) > 1 else ""), err=as_json)
+
+    started, stopped = time.monotonic(), ""
+    try:
+        matrix(labs, faults, tell)
+    except CjsmError as error:
+        stopped = str(error)
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=1))
-    wrong = [row for row in rows if not row.right]
-    click.echo(f"{len(rows) - len(wrong)} of {len(rows)} faults were named, and nothing else was accused", err=True)
-    sys.exit(bool(wrong))
+        click.echo(json.dumps([row.plain() for row in sorted(rows, key=lambda row: row.fault)], indent=1))
+    click.echo(summed_up(rows, len(faults), time.monotonic() - started, stopped), err=True)
+    sys.exit(exit_code(rows, stopped))
 
 
 def chosen(only: Collection[str]) -> list[Fault]:
-    """The faults whose names begin with one of these words; all for none.
+    """The faults whose names begin with one of these words; all for none. Those of one host are beside each other.
 
     Raises:
         CjsmError: there are none.
@@ -82,38 +114,118 @@ def chosen(only: Collection[str]) -> list[Fault]:
         raise CjsmError(
             f"expected the beginning of a fault's name, found {', '.join(only)}; see: cjsm lab fault --list"
         )
-    return found
+    return sorted(found, key=lambda one: one.host)
 
 
-def matrix(lab: Lab, faults: Collection[Fault], known: Collection[str]) -> Iterator[Row]:
-    """One row for each fault, from a host that is healthy again each time. `known` is accused without any fault."""
+def matrix(labs: Sequence[Lab], faults: Iterable[Fault], tell: Tell) -> None:
+    """Each fault on one of the labs, the next on whichever is free.
+
+    Raises:
+        CjsmError: a lab is not healthy. Nothing more is started then; rows told before are good.
+    """
+    from cjsm_connect.lab import healthy
+
+    for lab in labs:  # one after the other: the first builds what the others start from
+        healthy.ensure(lab)
+    waiting: SimpleQueue[Fault] = SimpleQueue()
     for fault in faults:
+        waiting.put(fault)
+    with ThreadPoolExecutor(max_workers=len(labs)) as pool:
+        working = [pool.submit(_work, Ward(lab), waiting, tell) for lab in labs]
+        try:
+            for one in working:
+                one.result()
+        finally:
+            list(_taken(waiting))
+
+
+def _work(ward: Ward, waiting: SimpleQueue[Fault], tell: Tell) -> None:
+    try:
+        ward.admit()
+        for number, fault in enumerate(_taken(waiting), 1):
+            tell(ward.row(fault), ward.lab.name)
+            if number % GREEN_AFTER == 0:
+                ward.must_be_healthy(f"after {fault.id}")
+        ward.must_be_healthy("at the end")
+    finally:
+        list(_taken(waiting))  # who works in another lab ends with the fault that it has
+        ward.restore()
+
+
+def _taken(waiting: SimpleQueue[Fault]) -> Iterator[Fault]:
+    """What is left of the queue, until there is nothing more."""
+    while True:
+        try:
+            yield waiting.get_nowait()
+        except Empty:
+            return
+
+
+@dataclass
+class Ward:
+    """A lab in which faults are made. `known` warns without any; `broken` hosts have to be reset before the next."""
+
+    lab: Lab
+    known: Accusations = frozenset()
+    broken: set[str] = field(default_factory=set)
+
+    def admit(self) -> None:
+        """Start from the healthy state, and see what warns in it.
+
+        Raises:
+            CjsmError: the checks do not let it pass.
+        """
+        self.lab.reset()
+        self.known, code = accused(self.lab)
+        if code:
+            raise CjsmError(f"the healthy lab '{self.lab.name}' is accused at the start: {_named(self.known)}")
+        if self.known:
+            click.echo(f"accused in '{self.lab.name}' without any fault: {_named(self.known)}", err=True)
+
+    def row(self, fault: Fault) -> Row:
+        """Reset, break, check: what came of one fault."""
         started = time.monotonic()
         try:
-            names, problem = _noticed(lab, fault), ""
+            new, problem = self._noticed(fault), ""
         except CjsmError as error:
-            names, problem = set(), str(error)
-        finally:
-            lab.reset([fault.host])
-        yield judged(fault, names - set(known), time.monotonic() - started, problem)
+            new, problem = frozenset(), str(error)
+        return judged(fault, new, time.monotonic() - started, problem)
+
+    def _noticed(self, fault: Fault) -> Accusations:
+        from faults import Patient, inflict
+
+        self.restore(fault.host)
+        self.broken = {fault.host}
+        inflict(fault, Patient(fault.host, partial(self.lab.exec, fault.host)))
+        return accused(self.lab)[0] - self.known
+
+    def must_be_healthy(self, when: str) -> None:
+        """Put everything back; the checks must find what they found at the start.
+
+        Raises:
+            CjsmError: they find something else.
+        """
+        self.restore()
+        found, code = accused(self.lab)
+        if code or found - self.known:
+            raise CjsmError(f"the healthy lab '{self.lab.name}' is accused {when}: {_named(found - self.known)}")
+
+    def restore(self, *also: str) -> None:
+        """Put back the hosts that were broken, and these."""
+        if wanted := sorted(self.broken.union(also)):
+            self.lab.reset(wanted)
+        self.broken = set()
 
 
-def judged(fault: Fault, names: Collection[str], seconds: float, problem: str = "") -> Row:
-    """The row for a fault when these requirements were accused."""
-    others = sorted(set(names) - {fault.violates, *fault.entails})
-    found = fault.violates in names
+def judged(fault: Fault, new: Accusations, seconds: float, problem: str = "") -> Row:
+    """The row for a fault when this was accused that is not accused without it."""
+    found = any(one.requirement == fault.violates and one.status in NAMED for one in new)
+    others = sorted({one.requirement for one in new} - {fault.violates, *fault.entails})
     return Row(fault.id, fault.host, fault.violates, found, tuple(others), round(seconds, 1), problem)
 
 
-def _noticed(lab: Lab, fault: Fault) -> set[str]:
-    from faults import Patient, inflict
-
-    inflict(fault, Patient(fault.host, partial(lab.exec, fault.host)))
-    return accused(lab)
-
-
-def accused(lab: Lab) -> set[str]:
-    """The requirements that the checks say are not met.
+def accused(lab: Lab) -> tuple[Accusations, int]:
+    """Every result that accuses, and the exit code of the checks.
 
     Raises:
         CjsmError: the checks did not run.
@@ -125,12 +237,37 @@ def accused(lab: Lab) -> set[str]:
         results: list[Mapping[str, Any]] = json.loads(done.stdout)["results"]
     except ValueError as error:
         raise CjsmError(f"cjsm check gave no results: {done.stderr.strip()[-400:]}") from error
-    return {one["requirement"] for one in results if one["status"] in ACCUSED}
+    return frozenset(_accusation(one) for one in results if one["status"] in ACCUSED), done.returncode
 
 
-def described(row: Row) -> str:
+def _accusation(result: Mapping[str, Any]) -> Accusation:
+    return Accusation(result["check"], result["subject"], Status(result["status"]), result["requirement"])
+
+
+def _named(accusations: Accusations) -> str:
+    return ", ".join(sorted(f"{one.check} on {one.subject} ({one.status.value})" for one in accusations)) or "nothing"
+
+
+def described(row: Row, lab: str = "") -> str:
     """One line for people."""
     word = click.style("named ", fg="green") if row.found else click.style("MISSED", fg="red", bold=True)
+    place = f"{row.host} of {lab}" if lab else row.host
     others = f"  also accused: {', '.join(row.also_accused)}" if row.also_accused else ""
     problem = f"  {row.problem}" if row.problem else ""
-    return f"{word}  {row.fault} on {row.host}: {row.requirement} ({row.seconds} s){others}{problem}"
+    return f"{word}  {row.seconds:5.1f} s  {row.fault} on {place}: {row.requirement}{others}{problem}"
+
+
+def summed_up(rows: Sequence[Row], wanted: int, seconds: float, stopped: str = "") -> str:
+    """The last lines: how many were named, how long it took, and what stopped it."""
+    right = sum(row.right for row in rows)
+    each = sum(row.seconds for row in rows) / len(rows) if rows else 0
+    took = f"{seconds / 60:.1f} minutes, {each:.1f} s a fault"
+    told = f"{right} of {wanted} faults were named, and nothing else was accused ({took})"
+    return f"{told}\nstopped: {stopped}" if stopped else told
+
+
+def exit_code(rows: Sequence[Row], stopped: str = "") -> int:
+    """What could not run is worse than what was not named: nothing is known about it."""
+    if stopped or any(row.problem for row in rows):
+        return COULD_NOT_RUN
+    return ALL_WELL if all(row.right for row in rows) else FINDINGS
