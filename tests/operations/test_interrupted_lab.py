@@ -12,7 +12,6 @@ import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import pytest
 
@@ -99,12 +98,6 @@ def interrupted(ground: Ground, step: Step, how: Interruption) -> list[str]:
         ]
         troubles += next_apply(ground)
     return troubles + seen.troubles() + mail(lab, seen.sent)
-
-
-def locked_out(lab: Lab) -> list[str]:
-    """Hosts that take no new session from the administrator within the time in which a host puts itself back."""
-    waited = {host: wait_until(partial(the.ssh_works, lab, host), the.CONFIRM) for host in the.HOSTS}
-    return [f"no SSH to {host}" for host, works in waited.items() if not works]
 
 
 def next_apply(ground: Ground) -> list[str]:
