@@ -14,7 +14,8 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, StringCommand, operation
 
 from cjsm_connect import remote
-from cjsm_connect.desired import Desired
+from cjsm_connect.desired import Desired, access
+from cjsm_connect.desired.certificate import problems
 from cjsm_connect.desired.change import Change, change
 from cjsm_connect.operations import programs, ssh
 from cjsm_connect.organisation import Host, Organisation
@@ -95,9 +96,24 @@ def tree(job: Job) -> Commands:
     if not wanted.writes:
         host.noop("all files, maps and keys are as wanted")
         return
+    if refused := objections(job, wanted):
+        yield FunctionCommand(failed, (sentences(*refused),), {})
+        return
     yield command(programs.install(wanted, job.desired, job.errand))
     forget()
     memory()["installed"] = memory()["worked"] = True
+
+
+def objections(job: Job, wanted: Change) -> list[str]:
+    """Why this change must not be made on the current host. `apply` has asked the same, of all hosts together, before.
+
+    Plain pyinfra prepares one host after another: what a firewall lets through to those behind it is left to the new
+    connections and the host's own timer.
+    """
+    snapshot = memory()["snapshot"]
+    ways = [access.way(job.host, wanted, snapshot)] if wanted.firewalls else []
+    cut_off = [text for _, text in access.refusals(job.organisation, ways)]
+    return [*problems(job.desired, snapshot), *cut_off]
 
 
 @operation()
@@ -180,8 +196,9 @@ def taken_back(why: str, seconds: int) -> str:
 
 
 def failed(state: Any, host: Any, problem: str, put_back: bool = False) -> bool:
-    """Note why a step failed; as a pyinfra function command it fails the step without a traceback."""
+    """Note why a step failed, and tell who runs plain pyinfra; as a function command it fails the step."""
     memory().update(problem=problem, put_back=put_back)
+    host.log(problem)
     return False
 
 

@@ -11,12 +11,13 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 
 from cjsm_connect import remote
-from cjsm_connect.desired import Desired, File, Package, Service
+from cjsm_connect.desired import Desired, File, Firewall, Package, Service
 from cjsm_connect.desired.snapshot import sha256
 from cjsm_connect.operations import converge as converge_module
 from cjsm_connect.operations import ssh
 from cjsm_connect.operations.converge import Job, converge
 from cjsm_connect.operations.programs import Errand
+from tests.made_up import organisation
 
 FILE = File("/etc/x.conf", "content\n")
 DESIRED = Desired((Package("x"),), files=(FILE,), services=(Service("x.service", watches=("/etc/x.conf",)),))
@@ -40,6 +41,10 @@ COLLECT, PACKAGES, INSTALL, ACTIVATE = (f"timeout -s KILL {seconds} " for second
 
 
 ORGANISATION = SimpleNamespace(host=lambda name: SimpleNamespace(name=name, role="relay"))
+ESTATE = organisation()
+FAKED = ESTATE.model_copy(
+    update={"hosts": tuple(h.model_copy(update={"name": f"@fake/{h.name}"}) for h in ESTATE.hosts)}
+)
 
 
 class Fresh:
@@ -69,7 +74,7 @@ def ok(value):
     return f"{remote.MARK}{json.dumps({'ok': value})}"
 
 
-def applied(snapshot, **responses):
+def applied(snapshot, desired=DESIRED, organisation=ORGANISATION, **responses):
     """Run the operations against a fake host that always shows this snapshot; its commands and its host."""
     answers = {
         COLLECT: ok(snapshot),
@@ -81,7 +86,7 @@ def applied(snapshot, **responses):
     state = State(Inventory((["@fake/relay"], data)), Config(), check_for_changes=True)
     connect_all(state)
     state.set_stage(StateStage.Prepare)
-    job = Job(ORGANISATION, DESIRED, lambda _: Errand({"who": "test", "apply": "one"}))
+    job = Job(organisation, desired, lambda _: Errand({"who": "test", "apply": "one"}))
     add_deploy(state, deploy("Connection")(lambda: converge(job)))
     state.set_stage(StateStage.Execute)
     (host,) = state.inventory
@@ -158,6 +163,18 @@ def test_a_host_that_gives_no_snapshot_is_sent_nothing_more():
     commands, host = applied(BARE, **{COLLECT: {"success": False, "stderr": "sudo: a password is required"}})
     assert set(kinds(commands)) == {"collect"}
     assert "sudo asked for a password" in host.connector_data["cjsm"][True]["problem"]
+
+
+def test_rules_that_would_cut_us_off_are_not_sent(caplog):
+    """The plain entry point has no plan before it that could refuse them."""
+    wall = Firewall("inet cjsm", "/etc/nftables.d/cjsm.nft", "rules")
+    state = {"files": {}, "firewalls": {wall.table: {"boot": "", "live_is_boot": False, "enabled": False}}}
+    elsewhere = SETTLED | state | {"access": {"from": "192.0.2.77", "port": 22, "others": []}}
+    with caplog.at_level("INFO", "pyinfra"):
+        commands, host = applied(elsewhere, Desired(firewalls=(wall,)), FAKED)
+    assert set(kinds(commands)) == {"collect"}
+    assert "found you at 192.0.2.77" in host.connector_data["cjsm"][True]["problem"]
+    assert "found you at 192.0.2.77" in caplog.text
 
 
 def test_no_content_and_no_secret_is_on_a_command_line():
