@@ -14,6 +14,7 @@ from cjsm_connect.results import CjsmError
 # in the order in which a newcomer meets them
 VERBS = {
     "demo": "the whole job on the lab, from nothing",
+    "assess": "which way into CJSM fits you, and what to do next; before anything exists",
     "plan": "what apply would change, with diffs; changes nothing",
     "apply": "make the hosts what the organisation file says, safely",
     "check": "run the checks and show what they found",
