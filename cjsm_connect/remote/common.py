@@ -66,6 +66,13 @@ def read(path: str, default: str = "") -> str:
         return default
 
 
+def started(pid: str) -> float:
+    """When a process began, in seconds since 1970; 0 when it is gone. proc(5), stat."""
+    booted = [line.split()[1] for line in read("/proc/stat").splitlines() if line.startswith("btime ")]
+    fields = read("/proc/%s/stat" % pid).rpartition(")")[2].split()
+    return float(booted[0]) + int(fields[19]) / os.sysconf("SC_CLK_TCK") if booted and fields else 0.0
+
+
 def digest(path: str) -> str:
     """SHA-256 of a file's bytes in hex."""
     with open(path, "rb") as file:

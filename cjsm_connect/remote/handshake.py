@@ -12,6 +12,8 @@ import os
 import socket
 import ssl
 import tempfile
+import threading
+from functools import cache
 from typing import Any
 
 from cjsm_connect.remote import common
@@ -23,6 +25,8 @@ VERSIONS = {
     "TLSv1.3": ssl.TLSVersion.TLSv1_3,
 }
 EVERY_CIPHER = "ALL:@SECLEVEL=0"
+
+_ONE = threading.Lock()  # all sessions of a program begin at once, and nearly all of them see the same certificate
 
 
 class Unprepared(Exception):
@@ -121,7 +125,7 @@ def _seen(wrapped: ssl.SSLSocket, options: dict[str, Any]) -> dict[str, Any]:
 
 def key_fingerprint(pem: str) -> str:
     """SHA-256 of the public key (SubjectPublicKeyInfo, DER) as organisation.toml writes it; "" without openssl."""
-    code, said, _ = common.attempt(["openssl", "x509", "-noout", "-pubkey"], pem, 10)
+    code, said = asked_of(pem, "-pubkey")
     if code:
         return ""
     body = "".join(line for line in said.splitlines() if not line.startswith("-----"))
@@ -133,17 +137,38 @@ def name_matches(pem: str, names: list[str]) -> bool | None:
 
     It is asked apart from the chain, so that "wrong name" and "wrong issuer" are never one fact.
     """
-    answers = [common.attempt(["openssl", "x509", "-noout", "-checkhost", name], pem, 10) for name in names]
-    if not answers or any("match certificate" not in said for _, said, _ in answers):
+    answers = [asked_of(pem, "-checkhost", name)[1] for name in names]
+    if not answers or any("match certificate" not in said for said in answers):
         return None
-    return any("does match certificate" in said for _, said, _ in answers)
+    return any("does match certificate" in said for said in answers)
+
+
+def asked_of(pem: str, *question: str) -> tuple[int, str]:
+    """Exit code and answer of openssl-x509(1) about a certificate; each question costs one process a program.
+
+    What could not be answered is asked again the next time: one busy moment must not speak for all sessions.
+    """
+    with _ONE:
+        return _answer(pem, question)
+
+
+_ANSWERED: dict[tuple[str, tuple[str, ...]], tuple[int, str]] = {}
+
+
+def _answer(pem: str, question: tuple[str, ...]) -> tuple[int, str]:
+    if (pem, question) in _ANSWERED:
+        return _ANSWERED[pem, question]
+    code, said, _ = common.attempt(["openssl", "x509", "-noout", *question], pem, 10)
+    if code == 0:
+        _ANSWERED[pem, question] = (code, said)
+    return code, said
 
 
 def cannot_offer(options: dict[str, Any]) -> str:
     """Empty when a client with these `options` reaches a local server that speaks everything, else why it does not."""
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            server = _local_server(folder)
+        with _ONE:
+            server = _local_server()
         client = context({**options, "authorities": None, "authorities_file": None, "certificate": None})
         _shake_in_memory(client, server)
     except (common.Failed, ssl.SSLError, ValueError) as error:
@@ -151,17 +176,21 @@ def cannot_offer(options: dict[str, Any]) -> str:
     return ""
 
 
-def _local_server(folder: str) -> ssl.SSLContext:
-    """A server for every version and cipher, with a certificate that lives for this try only."""
-    path = folder + "/control.pem"
-    subject = ["-subj", "/CN=control.invalid", "-days", "1"]
-    common.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, "-keyout", path, "-out", path + ".crt"]
-    )
+@cache
+def _local_server() -> ssl.SSLContext:
+    """A server for every version and cipher, with a key and certificate that live as long as this program.
+
+    An elliptic curve (RFC 8422 has them for TLS 1.0 too): an RSA key costs a tenth of a second of a core.
+    """
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.set_ciphers(EVERY_CIPHER)
     server.minimum_version = VERSIONS["TLSv1"]
-    server.load_cert_chain(path + ".crt", path)
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", "/CN=control.invalid", "-days", "1"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/control.pem"
+        common.run(["openssl", "req", "-x509", *curve, *subject, "-keyout", path, "-out", path + ".crt"])
+        server.load_cert_chain(path + ".crt", path)
     return server
 
 

@@ -51,7 +51,7 @@ def test_the_first_look_runs_as_sent() -> None:
 
 
 def test_a_topic_that_breaks_leaves_the_others_alone() -> None:
-    topics = {"missing": {}, "system": {}}
+    topics = {"missing": {}, "system": {"units": ["ssh.service"]}}
     found = answer(("observe.system", "observe.host"), "observe.host:observe", {"topics": topics, "seconds": 15})
     assert isinstance(found, dict)
     assert found["missing"]["error"].startswith("KeyError")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cjsm_connect.remote import look
+import checks
+from cjsm_connect.probes.arguments import UNITS
+from cjsm_connect.remote import common, look
 from cjsm_connect.remote.observe import host, system
 
 SOCKETS = """\
@@ -67,9 +71,30 @@ def test_listeners_are_told_apart_by_address_port_and_owner() -> None:
     ]
 
 
+def test_units_that_are_named_are_told_in_full_and_all_others_in_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {
+        "list-units": "x.timer loaded active waiting a timer\nbroken.service loaded failed failed\n",
+        "show": "Id=x.timer\nActiveState=active\nUnitFileState=enabled\nLastTriggerUSec=@12\n\n"
+        "Id=gone.service\nActiveState=inactive\nUnitFileState=\n",
+    }
+    monkeypatch.setattr(system, "run", lambda argv: answers[argv[1]])
+    assert system.loaded_units()["broken.service"]["ActiveState"] == "failed"
+    assert system.named_units(["x.timer", "gone.service"]) == {
+        "x.timer": {"ActiveState": "active", "UnitFileState": "enabled", "LastTriggerUSec": 12},
+        "gone.service": {"ActiveState": "inactive", "UnitFileState": ""},
+    }
+
+
+def test_every_unit_that_a_check_names_is_asked_for() -> None:
+    sources = "".join(path.read_text() for path in (Path(checks.__file__).parent).glob("*.py"))
+    named = set(re.findall(r'"([\w@.-]+\.(?:service|timer|socket|path))"', sources))
+    assert named and named <= set(UNITS)
+
+
 def test_this_process_is_seen_with_its_start() -> None:
     [own] = [process for process in system.processes() if process["pid"] == os.getpid()]
     assert 0 < time.time() - own["started"] < 24 * 3600
+    assert common.started(str(os.getpid())) == own["started"]
 
 
 def test_the_root_file_system_has_a_size_and_a_kind() -> None:

@@ -36,6 +36,7 @@ NEEDRESTART-SVC: chrony.service
 
 def says(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> None:
     monkeypatch.setattr(patching, "attempt", lambda argv, **_: (code, out, err))
+    monkeypatch.setattr(patching, "replaced", lambda: True)
 
 
 def has(monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
@@ -111,3 +112,54 @@ def test_the_end_of_support_comes_from_the_release_that_runs(monkeypatch: pytest
 def test_an_unknown_release_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     has(monkeypatch, {"/etc/os-release": "VERSION_CODENAME=sid\n"})
     assert patching.support() == {"codename": "sid", "eol": "", "lts": ""}
+
+
+@pytest.fixture
+def container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A host without a kernel of its own, whose packages were last changed before it was started."""
+    (tmp_path / "status").write_text("")
+    (tmp_path / "maps").write_text("7f00-7f01 r-xp 00000000 08:01 1 /usr/lib/libssl.so.3\n")
+    monkeypatch.setattr(patching, "PACKAGES", str(tmp_path / "status"))
+    monkeypatch.setattr(patching, "started", lambda pid: (tmp_path / "status").stat().st_ctime + 60)
+    monkeypatch.setattr(patching.glob, "glob", lambda pattern: [str(tmp_path / "maps")] if "maps" in pattern else [])
+    monkeypatch.setattr(patching.shutil, "which", lambda name, path: "/usr/sbin/needrestart")
+    return tmp_path
+
+
+def never(argv: list[str], **_: object) -> tuple[int, str, str]:
+    raise AssertionError(f"{argv} was run")
+
+
+def test_needrestart_is_spared_where_nothing_was_replaced_since_the_start(
+    container: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patching, "attempt", never)
+    assert patching.restart()["answered"] and patching.restart()["services"] == []
+
+
+def test_needrestart_is_asked_where_a_program_executes_a_deleted_library(container: Path) -> None:
+    (container / "maps").write_text("7f00-7f01 r-xp 00000000 08:01 1 /usr/lib/libssl.so.3 (deleted)\n")
+    assert patching.replaced()
+
+
+def test_deleted_data_is_no_replaced_program(container: Path) -> None:
+    (container / "maps").write_text("7f00-7f01 rw-s 00000000 00:01 1 /memfd:journal (deleted)\n")
+    assert not patching.replaced()
+
+
+def test_needrestart_is_asked_where_packages_were_changed_since_the_start(
+    container: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patching, "started", lambda pid: (container / "status").stat().st_ctime - 60)
+    assert patching.replaced()
+
+
+def test_needrestart_is_asked_where_there_is_a_kernel(container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patching.glob, "glob", lambda pattern: ["/boot/vmlinuz-6"] if "boot" in pattern else [])
+    assert patching.replaced()
+
+
+def test_a_needrestart_that_is_missing_is_never_spared(container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patching, "attempt", lambda argv, **_: (127, "", "needrestart: not installed"))
+    monkeypatch.setattr(patching.shutil, "which", lambda name, path: None)
+    assert not patching.restart()["answered"]

@@ -102,8 +102,11 @@ def test_a_table_that_was_not_compiled_again_is_not_as_its_source(
 def test_a_domain_is_taken_by_name_by_file_or_by_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "names").write_text("file.example\n")
     answers = {
-        "postconf -xh mydestination": (0, f"Name.example, localhost, {tmp_path}/names\n", ""),
-        "postconf -xh virtual_mailbox_domains": (0, "mysql:/etc/postfix/domains.cf\n", ""),
+        "postconf -xh mydestination": (
+            0,
+            f"Name.example, localhost, {tmp_path}/names\n\nmysql:/etc/postfix/domains.cf\n\n",
+            "",
+        ),
         "postmap -q - mysql:/etc/postfix/domains.cf": (0, "table.example\tOK\n", ""),
     }
     programs(monkeypatch, domains, answers)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +288,25 @@ def test_an_old_version_is_refused_only_by_a_client_that_speaks_it(authority: Au
     assert able["tls"]["version"] is None
     assert "VERSION" in able["tls"]["error"] or "PROTOCOL" in able["tls"]["error"]
     assert unable["could_not_tell"].startswith("this client cannot offer TLSv1.1 itself")
+
+
+def test_a_certificate_is_read_once_however_many_sessions_saw_it(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = authority.pem
+    asked: list[list[str]] = []
+    real = handshake.common.attempt
+    monkeypatch.setattr(handshake.common, "attempt", lambda argv, *rest: asked.append(argv) or real(argv, *rest))
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(handshake.key_fingerprint, [pem] * 8))
+    assert len(asked) == 1 and len(found) == 1 and len(found.pop()) == 95
+
+
+def test_what_openssl_could_not_tell_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([(124, "", "no end within 10 seconds"), (0, "Hostname x.example does match certificate\n", "")])
+    monkeypatch.setattr(handshake.common, "attempt", lambda *_: next(answers))
+    assert handshake.name_matches("a busy moment", ["x.example"]) is None
+    assert handshake.name_matches("a busy moment", ["x.example"]) is True
 
 
 def test_a_server_that_speaks_an_old_version_is_found(authority: Authority) -> None:

@@ -26,9 +26,9 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def taken(domains: list[str]) -> list[str]:
     """Those of the domains that Postfix takes mail for: by name, in a file of names, or in a table of any kind."""
-    lists = [attempt(["postconf", "-xh", name])[1] for name in CLASSES]
+    _, lists, _ = attempt(["postconf", "-xh", *CLASSES])
     found: set[str] = set()
-    for entry in ",".join(lists).replace(",", " ").split():
+    for entry in lists.replace(",", " ").split():
         if ":/" in entry:
             _, out, _ = attempt(["postmap", "-q", "-", entry], "".join(name + "\n" for name in domains))
             found.update(line.split("\t")[0] for line in out.splitlines())

@@ -8,7 +8,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from cjsm_connect.remote.common import attempt, read
+from cjsm_connect.remote import permissions
+from cjsm_connect.remote.common import attempt, read, started
 
 TABLE = re.compile(r"\b(?:lmdb|hash|btree|cdb|texthash|cidr|pcre|regexp):/[^\s,}]+")
 
@@ -19,12 +20,12 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     The tables asked are those that the effective setting names, not those that were installed.
     """
     complaints: list[str] = []
-    main = settings(said(complaints, "postconf", *arguments["parameters"]))
+    main = settings(said(complaints, "postconf", "mail_version", *arguments["parameters"]))
     found = services(said(complaints, "postconf", "-M"), said(complaints, "postconf", "-P"))
     said(complaints, "postconf", "-n")
-    said(complaints, "postfix", "check")
+    complaints += permissions.complaints()
     return {
-        "version": attempt(["postconf", "-h", "mail_version"])[1].strip(),
+        "version": main.pop("mail_version", ""),
         "main": main,
         "services": found,
         "complaints": complaints,
@@ -37,8 +38,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
 def said(complaints: list[str], *command: str) -> str:
     """What a program prints; what it says of errors, and warnings, is noted."""
     _, out, err = attempt(list(command))
-    # postfix-script(1) refreshes the chroot of Debian's unused services and says so; that is no complaint
-    complaints += [line for line in err.splitlines() if line.strip() and "updating " not in line]
+    complaints += [line for line in err.splitlines() if line.strip()]
     return out
 
 
@@ -108,9 +108,7 @@ def loaded(paths: list[str]) -> dict[str, Any]:
 
 def queue_manager() -> Any:
     """The start of qmgr(8) in seconds since 1970; None when it does not run. proc(5)."""
-    booted = re.findall(r"^btime (\d+)", read("/proc/stat"), re.MULTILINE)
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        state = read("/proc/%s/stat" % pid)
-        if "(qmgr)" in state:
-            return float(booted[0]) + int(state[state.rindex(")") :].split()[20]) / os.sysconf("SC_CLK_TCK")
+        if "(qmgr)" in read("/proc/%s/stat" % pid):
+            return started(pid)
     return None

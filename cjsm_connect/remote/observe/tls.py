@@ -27,7 +27,7 @@ def identity(wanted: dict[str, Any]) -> dict[str, Any]:
     certificates = PEM.findall(read(wanted["chain"]))
     return {
         "files": {name: file(wanted[name]) for name in ("key", "chain", "authority") if wanted[name]},
-        "key": public_key(["pkey", "-in", wanted["key"], "-pubout"]),
+        "key": public_key(wanted["key"]),
         "certificate": certificate(certificates[0]) if certificates else None,
         "chain": chain(wanted["chain"], wanted["authority"]) if certificates and wanted["authority"] else None,
         "authorities": [certificate(text) for text in PEM.findall(read(wanted["authority"]))],
@@ -57,9 +57,9 @@ def name_of(lookup: Any, number: int) -> str:
         return str(number)
 
 
-def public_key(command: list[str], text: str = "") -> str:
-    """SHA-256 of a public key (SubjectPublicKeyInfo, DER) as Postfix prints it; "" when there is none."""
-    code, key, _ = attempt(["openssl", *command], text)
+def public_key(path: str) -> str:
+    """SHA-256 of a private key's public half (SubjectPublicKeyInfo, DER) as Postfix prints it; "" without a key."""
+    code, key, _ = attempt(["openssl", "pkey", "-in", path, "-pubout"])
     return "" if code else digest_of(key)
 
 
@@ -69,25 +69,30 @@ def digest_of(key: str) -> str:
     return ":".join(re.findall("..", hashlib.sha256(base64.b64decode(body)).hexdigest()))
 
 
+SHOWN = ("-subject", "-issuer", "-startdate", "-enddate", "-pubkey", "-text")
+
+
 def certificate(text: str) -> dict[str, Any]:
-    """What a certificate says; openssl-x509(1). Dates are UTC, ISO 8601."""
-    shown = ["-noout", "-subject", "-issuer", "-startdate", "-enddate", "-nameopt", "RFC2253"]
-    _, said, _ = attempt(["openssl", "x509", *shown, "-dateopt", "iso_8601"], text)
-    fields = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-    _, details, _ = attempt(["openssl", "x509", "-noout", "-text", "-nameopt", "RFC2253"], text)
+    """What a certificate says; openssl-x509(1). Dates are UTC, ISO 8601.
+
+    openssl answers in the order of the options, and the first match counts: whatever the text of an extension contains
+    comes behind.
+    """
+    _, said, _ = attempt(["openssl", "x509", "-noout", *SHOWN, "-nameopt", "RFC2253", "-dateopt", "iso_8601"], text)
+    key, _, details = said.partition("-----END PUBLIC KEY-----")
     return {
         "sha256": digest_of(text),
-        "subject": fields.get("subject", ""),
-        "issuer": fields.get("issuer", ""),
-        "not_before": fields.get("notBefore", ""),
-        "not_after": fields.get("notAfter", ""),
+        "subject": found(r"(?m)^subject=(.*)$", said),
+        "issuer": found(r"(?m)^issuer=(.*)$", said),
+        "not_before": found(r"(?m)^notBefore=(.*)$", said),
+        "not_after": found(r"(?m)^notAfter=(.*)$", said),
         "names": re.findall(r"DNS:([^,\s]+)", details),
         "usages": usages(details),
         "authority": "CA:TRUE" in details,
         "signature": found(r"Signature Algorithm: (\S+)", details),
         "algorithm": found(r"Public Key Algorithm: (\S+)", details),
         "bits": int(found(r"Public-Key: \((\d+) bit", details) or 0),
-        "public_key": public_key(["x509", "-noout", "-pubkey"], text),
+        "public_key": digest_of(key.partition("-----BEGIN PUBLIC KEY-----")[2]) if details else "",
     }
 
 
