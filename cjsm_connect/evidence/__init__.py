@@ -24,5 +24,7 @@ class Refused(CjsmError):
 
 def shown(text: object, limit: int = 120) -> str:
     """Text from a bundle, fit for a terminal: one line, no control characters, shortened."""
-    plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text)[: limit + 1])
+    plain = str(text)[: limit + 1]
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in plain)
     return plain if len(plain) <= limit else plain[:limit] + "..."

@@ -125,6 +125,14 @@ def public_key(data: bytes, name: str) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def organisation(data: bytes) -> str:
+    """Whose key evidence.pub says it is; "" for a plain public key, which does not say."""
+    if b"BEGIN CERTIFICATE" not in data:
+        return ""
+    names = x509.load_pem_x509_certificate(data).subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return str(names[0].value) if names else ""
+
+
 def key_identifier(key: ec.EllipticCurvePublicKey) -> str:
     """SHA-256 of the SubjectPublicKeyInfo, in hex: the same for the key, its certificate and `openssl pkey`."""
     encoded = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

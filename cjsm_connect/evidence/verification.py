@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cjsm_connect.results import Status
 
 from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, Refused, archive, cms, dsse, shown
+from .keys import LONGEST_NAME
 from .statement import Statement, read, timestamp
 from .strict_json import parse_object
 
@@ -35,8 +36,10 @@ class Verification:
         return not self.problems
 
 
-def verify(bundle: bytes, key: ec.EllipticCurvePublicKey, nonce: str | None, now: datetime) -> Verification:
-    """Verify a bundle. Never raises for what is in it."""
+def verify(
+    bundle: bytes, key: ec.EllipticCurvePublicKey, nonce: str | None, now: datetime, whose: str = ""
+) -> Verification:
+    """Verify a bundle. `whose` is the organisation that the key was given for. Never raises for what is in it."""
     try:
         files = archive.unpack(bundle)
         statement = _signed_statement(files, key)
@@ -46,6 +49,7 @@ def verify(bundle: bytes, key: ec.EllipticCurvePublicKey, nonce: str | None, now
     if not doubts:
         doubts += _result_problems(files, statement)
     doubts += [*_time_problems(statement, now), *_nonce_problems(statement, nonce)]
+    doubts += _organisation_problems(statement, whose)
     return Verification(tuple(doubts), statement, files)
 
 
@@ -123,3 +127,9 @@ def _nonce_problems(statement: Statement, nonce: str | None) -> Iterator[str]:
     if nonce is not None and statement.predicate.nonce != nonce:
         found = "no nonce" if statement.predicate.nonce is None else shown(statement.predicate.nonce)
         yield f"another nonce: expected {shown(nonce)}, found {found}; it does not answer your request"
+
+
+def _organisation_problems(statement: Statement, whose: str) -> Iterator[str]:
+    found = statement.predicate.organisation
+    if whose and found[:LONGEST_NAME] != whose:
+        yield f"another organisation: the key is that of {shown(whose)}, the evidence is about {shown(found)}"

@@ -187,7 +187,15 @@ def _moment(text: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
+    made = environment()
+    made.filters |= {"by_status": _by_status, "findings": findings, "moment": _moment}
+    made.globals |= {"words": WORDS, "signs": SIGNS, "order": ORDER}
+    return made
+
+
+def environment() -> Environment:
+    """jinja2 for pages: text of a host or a bundle stays text, and an unknown name is an error."""
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -196,6 +204,3 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"by_status": _by_status, "findings": findings, "moment": _moment}
-    environment.globals |= {"words": WORDS, "signs": SIGNS, "order": ORDER}
-    return environment

@@ -20,6 +20,7 @@ VERBS = {
     "check": "run the checks and show what they found",
     "evidence": "check, then write the signed bundle and the report",
     "verify": "verify a bundle offline with the organisation's public key",
+    "review": "judge bundles by criteria, with a decision record each",
     "status": "what differs now from what should be",
     "history": "the generations of every host, with what each replaced",
     "rollback": "back to how the hosts were after an earlier generation",

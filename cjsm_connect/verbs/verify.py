@@ -29,8 +29,9 @@ def command(bundle: Path, key: Path, nonce: str | None, as_json: bool) -> None:
 
     Exit code: 0 genuine, 1 something is wrong with it, 2 the bundle or the key could not be read.
     """
-    public = keys.public_key(_read(key, LARGEST_KEY), str(key))
-    found = verify_bundle(_read(bundle, archive.MOST_BYTES), public, nonce, _now())
+    pem = _read(key, LARGEST_KEY)
+    public = keys.public_key(pem, str(key))
+    found = verify_bundle(_read(bundle, archive.MOST_BYTES), public, nonce, _now(), keys.organisation(pem))
     fingerprint = keys.fingerprint(public)
     if as_json:
         click.echo(json.dumps(as_data(found, fingerprint), indent=1))

@@ -1,0 +1,92 @@
+"""Decision records for people: one bundle as text, all of them as one sortable page. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from jinja2 import Environment
+
+from cjsm_connect.desired.render import TEMPLATES
+from cjsm_connect.engineer.criteria import Criteria
+from cjsm_connect.engineer.judgement import Decision, Reason
+from cjsm_connect.engineer.review import Record
+from cjsm_connect.evidence import shown
+from cjsm_connect.reports.html import environment
+
+CLASSES = {
+    Decision.COMPATIBLE: "compatible",
+    Decision.CONDITIONS: "conditions",
+    Decision.NOT_COMPATIBLE: "refused",
+    Decision.NOT_JUDGED: "unread",
+}
+COLOURS = dict(zip(Decision, ("green", "yellow", "red", "magenta"), strict=True))
+WORST_FIRST = (Decision.NOT_JUDGED, Decision.NOT_COMPATIBLE, Decision.CONDITIONS, Decision.COMPATIBLE)
+
+
+def page(records: Sequence[Record], criteria: Criteria, when: str) -> str:
+    """One HTML page without network; sortable when script is on."""
+    script = (TEMPLATES / "report/sort.js").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .get_template("report/overview.html.j2")
+        .render(
+            records=sorted(records, key=lambda one: (WORST_FIRST.index(one.decision), one.organisation, one.ended)),
+            criteria=criteria,
+            when=when,
+            counts=counts(records),
+            classes=CLASSES,
+            script=script,
+            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+def counts(records: Sequence[Record]) -> list[tuple[Decision, int]]:
+    """How many bundles there are of each decision, the worst first."""
+    return [(one, sum(record.decision is one for record in records)) for one in WORST_FIRST]
+
+
+def because(record: Record) -> list[str]:
+    """Why it is not simply compatible, a line each."""
+    return [*record.problems, *(f"{reason.text}: {reason.outcome} ({reason.effect})" for reason in telling(record))]
+
+
+def telling(record: Record) -> list[Reason]:
+    """The reasons from which something follows, refusals first."""
+    return sorted((one for one in record.reasons if one.effect), key=lambda one: one.effect != "refuse")
+
+
+def described(record: Record) -> Iterator[str]:
+    """The whole record as text: the decision, every reason with its source and evidence, what has changed."""
+    yield f"{record.decision.upper()}: {shown(record.organisation) or 'organisation not known'}"
+    yield f"  bundle         {record.bundle}"
+    if record.key:
+        yield f"  key            {record.key}"
+        yield f"  looked at      until {shown(record.ended)}; valid until {record.valid_until}"
+        yield f"  complete       {'yes' if record.complete else 'NO: some checks were not tested or in error'}"
+    yield from (f"  problem        {problem}" for problem in record.problems)
+    yield from (f"  note           {note}" for note in record.notes)
+    for reason in (*telling(record), *(one for one in record.reasons if not one.effect)):
+        yield from _reason(reason)
+    if record.compared_with:
+        yield f"\nSince {record.compared_with}: {len(record.changes) or 'no'} changes"
+        yield from (f"  {change}" for change in record.changes)
+
+
+def _reason(reason: Reason) -> Iterator[str]:
+    follows = {"refuse": " -> refuse", "condition": " -> condition", None: ""}[reason.effect]
+    yield f"\n{reason.outcome.capitalize()}{follows}: {reason.text}"
+    yield f"  because        {reason.because}"
+    yield f"  source         {reason.source}"
+    if reason.effect:
+        yield from (f"  evidence       {line}" for line in reason.evidence)
+
+
+@cache
+def _environment() -> Environment:
+    made = environment()
+    made.filters["because"] = because
+    return made

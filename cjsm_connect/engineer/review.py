@@ -1,0 +1,226 @@
+"""Bundles to decision records, in several processes; and what changed since an earlier bundle of the same key."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cjsm_connect.engineer.criteria import Criteria
+from cjsm_connect.engineer.judgement import Decision, Reason, decision, reasons
+from cjsm_connect.evidence import DSSE, EvidenceError, Refused, archive, keys, shown
+from cjsm_connect.evidence.strict_json import parse, parse_object
+from cjsm_connect.evidence.verification import RESULTS, verify
+from cjsm_connect.results import CjsmError
+from cjsm_connect.results.catalogue import Catalogue
+
+Keys = Mapping[str, bytes]
+"""Public keys (PEM) by their identifier."""
+LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
+MOST_CHANGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """By what and when bundles are judged. `nonce`: the text that each must answer, None for any."""
+
+    criteria: Criteria
+    catalogue: Catalogue
+    keys: Keys
+    nonce: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The decision about one bundle. `problems` say why it was not judged; `claims` is what comparing needs."""
+
+    bundle: str
+    decision: Decision
+    problems: tuple[str, ...] = ()
+    organisation: str = ""
+    key: str = ""
+    ended: str = ""
+    valid_until: str = ""
+    catalogue: str = ""
+    complete: bool = False
+    reasons: tuple[Reason, ...] = ()
+    compared_with: str = ""
+    changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    claims: bytes = b""
+
+    def plain(self) -> dict[str, Any]:
+        """Builtin types, without what was only for comparing."""
+        found = asdict(self)
+        del found["claims"]
+        return found
+
+
+def public_keys(paths: Sequence[Path]) -> Keys:
+    """The organisations' keys, from files and from folders of *.pub.
+
+    Raises:
+        EvidenceError: one cannot be read, or is no key.
+    """
+    found = {}
+    for path in [file for one in paths for file in (sorted(one.glob("*.pub")) if one.is_dir() else [one])]:
+        try:
+            with path.open("rb") as file:
+                data = file.read(LARGEST_KEY)
+        except OSError as error:
+            raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
+        found[keys.key_identifier(keys.public_key(data, str(path)))] = data
+    if not found:
+        raise EvidenceError(f"no key: expected evidence.pub, or a folder of *.pub, found {', '.join(map(str, paths))}")
+    return found
+
+
+def reviewed(desk: Desk, bundles: Sequence[Path], processes: int = 0) -> Iterator[Record]:
+    """A record for each bundle, in the order given, as soon as it is there. Memory does not grow with their number."""
+    workers = min(processes or os.cpu_count() or 1, len(bundles))
+    if workers < 2:
+        yield from (judged(desk, path) for path in bundles)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(partial(judged, desk), bundles, chunksize=4)
+
+
+def judged(desk: Desk, path: Path) -> Record:
+    """The record of one bundle. Never raises for what is in it."""
+    try:
+        return _judged(desk, path)
+    except CjsmError as refusal:
+        return Record(path.name, Decision.NOT_JUDGED, (str(refusal),))
+
+
+def _judged(desk: Desk, path: Path) -> Record:
+    data = _read(path)
+    keyid = _keyid(data)
+    pem = _key_for(desk, keyid)
+    found = verify(data, keys.public_key(pem, keyid), desk.nonce, desk.now, keys.organisation(pem))
+    if not found.statement or not found.genuine:
+        return Record(path.name, Decision.NOT_JUDGED, found.problems)
+    said = found.statement.predicate
+    rows = _rows(found.files)
+    why = reasons(desk.criteria, desk.catalogue, said, rows, desk.now)
+    return Record(
+        bundle=path.name,
+        decision=decision(why),
+        organisation=said.organisation,
+        key=keyid,
+        ended=said.ended,
+        valid_until=f"{said.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        catalogue=said.catalogue_version,
+        complete=said.complete,
+        reasons=why,
+        notes=tuple(_notes(desk, said.catalogue_version, said.tool_version)),
+        claims=_folded(claims(found.files, rows)),
+    )
+
+
+def _notes(desk: Desk, version: str, tool: str) -> Iterator[str]:
+    if version != desk.catalogue.version:
+        yield (
+            f"judged there by another catalogue ({shown(version)}, cjsm-connect {shown(tool)}) than the one here "
+            f"({desk.catalogue.version}): what one of them does not ask is not shown"
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(archive.MOST_BYTES + 1)
+    except OSError as error:
+        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _keyid(data: bytes) -> str:
+    """Which key the envelope says it is by. Only chooses the key; the signature decides."""
+    files = archive.unpack(data)
+    if DSSE not in files:
+        raise Refused(f"not an evidence bundle: {DSSE} missing")
+    signatures = parse_object(files[DSSE], DSSE).get("signatures")
+    first = signatures[0] if isinstance(signatures, list) and signatures else None
+    if not isinstance(first, dict) or not isinstance(first.get("keyid"), str):
+        raise Refused(f"{DSSE}: expected each signature to be an object with keyid and sig")
+    return str(first["keyid"])
+
+
+def _key_for(desk: Desk, keyid: str) -> bytes:
+    if keyid not in desk.keys:
+        raise Refused(
+            f"signed by a key that is not among the {len(desk.keys)} given: {shown(keyid, 64)}. Compare it with the "
+            "hand-signed sheet, and give that organisation's evidence.pub"
+        )
+    return desk.keys[keyid]
+
+
+def _rows(files: Mapping[str, bytes]) -> list[Mapping[str, Any]]:
+    """The results; `verify` has seen that each is an object with a status."""
+    rows: list[Mapping[str, Any]] = parse_object(files[RESULTS], RESULTS)["results"]
+    return rows
+
+
+def claims(files: Mapping[str, bytes], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What two bundles of one organisation can be compared by: results, domains, host keys, certificates."""
+    found = {f"{shown(row.get('check'))} on {shown(row.get('subject'))}": shown(row.get("status")) for row in rows}
+    domains = files.get("domains.txt", b"").decode("utf-8", "replace").split()
+    found |= {f"domain {shown(name)}": "listed" for name in domains}
+    for row in _objects(files, "host_keys.json"):
+        found[f"SSH host key of {shown(row.get('hosts'))} ({shown(row.get('type'))})"] = shown(row.get("fingerprint"))
+    for row in _objects(files, "certificates.json"):
+        found[f"certificate {shown(row.get('sha256'))} of {shown(row.get('subject'))}"] = "seen"
+    return found
+
+
+def _objects(files: Mapping[str, bytes], name: str) -> list[dict[str, Any]]:
+    rows = parse(files[name], name) if name in files else []
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _folded(found: Mapping[str, str]) -> bytes:
+    """Small, as thousands of records are held until the last bundle has been read."""
+    return zlib.compress(json.dumps(found).encode(), 1)
+
+
+def _unfolded(folded: bytes) -> dict[str, str]:
+    found: dict[str, str] = json.loads(zlib.decompress(folded))
+    return found
+
+
+def compared(records: Sequence[Record]) -> list[Record]:
+    """The records, each with what changed since the bundle before it of the same key; in the order given."""
+    latest: dict[str, Record] = {}
+    changed: dict[int, Record] = {}
+    for record in sorted((one for one in records if one.key), key=lambda one: one.ended):
+        before = latest.get(record.key)
+        if before:
+            found = tuple(differences(_unfolded(before.claims), _unfolded(record.claims)))
+            changed[id(record)] = replace(record, compared_with=before.bundle, changes=found[:MOST_CHANGES])
+        latest[record.key] = record
+    return [changed.get(id(record), record) for record in records]
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """What is new, gone or different, in words."""
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if old is None:
+            yield f"new: {name}: {new}"
+        elif new is None:
+            yield f"gone: {name}: was {old}"
+        elif old != new:
+            yield f"changed: {name}: was {old}, is {new}"
+
+
+def as_json(record: Record) -> str:
+    """The decision record as one JSON document."""
+    return json.dumps(record.plain(), indent=1, ensure_ascii=False)
