@@ -44,6 +44,11 @@ def page(records: Sequence[Record], criteria: Criteria, when: str) -> str:
     )
 
 
+def record_name(bundle: str) -> str:
+    """What a bundle's record is called, without the ending that says its form."""
+    return bundle.removesuffix(".tar")
+
+
 def counts(records: Sequence[Record]) -> list[tuple[Decision, int]]:
     """How many bundles there are of each decision, the worst first."""
     return [(one, sum(record.decision is one for record in records)) for one in WORST_FIRST]
@@ -88,5 +93,5 @@ def _reason(reason: Reason) -> Iterator[str]:
 @cache
 def _environment() -> Environment:
     made = environment()
-    made.filters["because"] = because
+    made.filters |= {"because": because, "record_name": record_name}
     return made

@@ -99,7 +99,7 @@ def _data(records: Sequence[Record], desk: Desk, now: datetime) -> dict[str, Any
 
 def _write(folder: Path, records: Sequence[Record], desk: Desk, now: datetime) -> None:
     """A record for each bundle as JSON and as text, and the overview. Replaces nothing."""
-    names = [Path(record.bundle).stem for record in records]
+    names = [overview.record_name(record.bundle) for record in records]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise CjsmError(f"--out: expected bundles with different names, found twice: {', '.join(twice)}")
     page = overview.page(records, desk.criteria, f"{now:%Y-%m-%d %H:%M} UTC")
