@@ -74,7 +74,7 @@ def _of_the_bundle(criteria: Criteria, said: Predicate, now: datetime) -> Iterat
             "laboratory", "It is about a real organisation", source, Outcome.NOT_MET, limits.laboratory,
             f"made on the test laboratory {shown(said.laboratory)}", (),
         )  # fmt: skip
-    ended = _moment(said.ended)
+    ended = moment(said.ended)
     if ended is None or now - ended > timedelta(days=limits.max_age_days):
         yield Reason(
             "age", f"Its hosts were looked at within {limits.max_age_days} days", source, Outcome.NOT_MET, "refuse",
@@ -82,7 +82,8 @@ def _of_the_bundle(criteria: Criteria, said: Predicate, now: datetime) -> Iterat
         )  # fmt: skip
 
 
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
+    """A time with its offset, ISO 8601; None for what is none."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -8,13 +8,13 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cjsm_connect.engineer.criteria import Criteria
-from cjsm_connect.engineer.judgement import Decision, Reason, decision, reasons
+from cjsm_connect.engineer.judgement import Decision, Reason, decision, moment, reasons
 from cjsm_connect.evidence import DSSE, EvidenceError, Refused, archive, keys, shown
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.evidence.verification import RESULTS, verify
@@ -116,7 +116,7 @@ def _judged(desk: Desk, path: Path) -> Record:
         decision=decision(why),
         organisation=said.organisation,
         key=keyid,
-        ended=said.ended,
+        ended=_utc(said.ended),
         valid_until=f"{said.not_after:%Y-%m-%dT%H:%M:%SZ}",
         catalogue=said.catalogue_version,
         complete=said.complete,
@@ -124,6 +124,12 @@ def _judged(desk: Desk, path: Path) -> Record:
         notes=tuple(_notes(desk, said.catalogue_version, said.tool_version)),
         claims=_folded(claims(found.files, rows)),
     )
+
+
+def _utc(text: str) -> str:
+    """A time of a bundle in UTC, so that several can be put in order; "" for what is none."""
+    found = moment(text)
+    return f"{found.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if found else ""
 
 
 def _notes(desk: Desk, version: str, tool: str) -> Iterator[str]:
