@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from checks.framework import roles
+from checks.framework import REGISTRY, roles
 from cjsm_connect.probes.run import from_pytest
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.probes.session import SESSION, CheckSession, Subject
 from cjsm_connect.results import Check, CjsmError, Result, Status
+from cjsm_connect.results.catalogue import CatalogueError
 from cjsm_connect.results.judge import Verdict
+
+NOT_RUN = ("skip", "skipif", "xfail")
+"""pytest's marks by which a check would not be judged, or its failure not be shown."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cjsm", "CJSM checks")
     group.addoption("--org", default="", help="organisation.toml or its folder (else CJSM_ORG)")
     group.addoption("--observed", default="", help="judge a recorded observation instead of looking at hosts")
-    group.addoption("--only", default="", help="only this concern")
+    group.addoption("--only", action="append", default=[], help="only this concern; may be given more than once")
+    group.addoption("--requirement", action="append", default=[], help="only this requirement; likewise")
     group.addoption("--hub", action="store_true", help="also do handshakes with the hub")
     group.addoption("--send-test-to", default="", help="also send a message through the hub to this address")
 
@@ -39,6 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One item for each check and subject; a combination that does not exist is not an item."""
     check = _check(metafunc.definition)
     if check is not None:
+        _refuse_marks(check, metafunc.definition)
         run = metafunc.config.stash[SESSION]
         subjects = run.subjects(roles(check))
         run.expect(check, subjects)
@@ -50,12 +58,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unwanted = [item for item in items if (check := _check(item)) and not run.wants(check)]
     config.hook.pytest_deselected(items=unwanted)
     items[:] = [item for item in items if item not in unwanted]
+    for registered in REGISTRY.values():
+        code = registered.function.__code__
+        if run.files.get(code.co_filename) and registered.check.id not in run.known:
+            why = f"{registered.check.id} was never judged: pytest does not take {code.co_name} for a test"
+            run.collection_failed(f"{Path(code.co_filename).name}::{code.co_name}", why)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):  # type: ignore[no-untyped-def]
     report = yield
-    if report.failed:
+    if isinstance(collector, pytest.Module):
+        collector.config.stash[SESSION].files[str(collector.path)] = report.passed
+    if not report.passed:  # a file that skips itself is not read either
         collector.config.stash[SESSION].collection_failed(collector.nodeid, str(report.longrepr))
     return report
 
@@ -96,6 +111,14 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     if report.when == "call" and ("status", "warn") in report.user_properties:
         return "warned", "w", "WARN"
     return None
+
+
+def _refuse_marks(check: Check, node: pytest.FunctionDefinition) -> None:
+    marks = sorted({mark.name for mark in node.iter_markers()}.intersection(NOT_RUN))
+    if marks:
+        raise CatalogueError(
+            f"{check.id} carries the mark {', '.join(marks)}: a check says verdict.not_tested(WHY) instead"
+        )
 
 
 def _check(node: pytest.Item | pytest.FunctionDefinition) -> Check | None:

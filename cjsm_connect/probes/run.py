@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -20,26 +22,28 @@ from cjsm_connect.probes.gather import Options, Talk, gather
 from cjsm_connect.probes.session import SESSION, CheckSession
 from cjsm_connect.results import CjsmError, Run
 from cjsm_connect.results import catalogue as catalogues
+from cjsm_connect.results.catalogue import Catalogue
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the person asked for: how far to go, which concern, and where a recording is kept or read."""
+    """What the person asked for: how far to go, which requirements, and where a recording is kept or read."""
 
     options: Options = field(default_factory=Options)
-    only: str = ""
+    only: tuple[str, ...] = ()  # concerns; empty for all
+    requirement: tuple[str, ...] = ()  # requirements by id; empty for all
     observed: Path | None = None
     record: Path | None = None
     say: Talk = field(default=lambda text: None)  # where progress is told
 
 
 def run_checks(organisation: Organisation, wanted: Wanted = Wanted()) -> tuple[Run, dict[str, Any]]:
-    """Run all checks (or one concern's) and return the results with the observation that they judged.
+    """Run all checks (or those that were asked for) and return the results with the observation that they judged.
 
     Raises:
-        CjsmError: it cannot begin: a recording that is none, permission that is not declared, an unknown concern.
+        CjsmError: it cannot begin: a recording that is none, permission that is not declared, an unknown name.
     """
     session = _session(organisation, wanted)
     observation = session.observation  # gathered before the first check
@@ -60,18 +64,42 @@ def from_pytest(config: pytest.Config) -> CheckSession:
         raise CjsmError("no organisation: give --org FOLDER, or set CJSM_ORG to the folder of an organisation.toml")
     options = Options(config.getoption("--hub"), config.getoption("--send-test-to"))
     observed = config.getoption("--observed")
-    wanted = Wanted(options, config.getoption("--only"), Path(observed) if observed else None)
+    only, requirement = tuple(config.getoption("--only")), tuple(config.getoption("--requirement"))
+    wanted = Wanted(options, only, requirement, Path(observed) if observed else None)
     return _session(load(Path(place)), wanted)
 
 
 def _session(organisation: Organisation, wanted: Wanted) -> CheckSession:
     catalogue = catalogues.load(CHECKS / "requirements.toml")
-    concerns = {requirement.concern for requirement in catalogue.requirements.values()}
-    if wanted.only and wanted.only not in concerns:
-        raise CjsmError(f"--only {wanted.only}: no such concern; there are: {', '.join(sorted(concerns))}")
+    narrowed = narrowing(catalogue, wanted.only, wanted.requirement)
     if wanted.observed:
-        return CheckSession(organisation, catalogue, partial(recording.read, wanted.observed), wanted.only)
-    return CheckSession(organisation, catalogue, partial(gather, organisation, wanted.options, wanted.say), wanted.only)
+        return CheckSession(organisation, catalogue, partial(recording.read, wanted.observed), narrowed)
+    return CheckSession(organisation, catalogue, partial(gather, organisation, wanted.options, wanted.say), narrowed)
+
+
+def narrowing(catalogue: Catalogue, only: Collection[str], requirement: Collection[str]) -> tuple[str, ...]:
+    """The requirements of those concerns (if any are named) that are among these (if any are named); empty: all.
+
+    Raises:
+        CjsmError: a name is unknown, or nothing is left.
+    """
+    rows = catalogue.requirements.values()
+    _known("--only", only, {row.concern for row in rows})
+    _known("--requirement", requirement, {row.id for row in rows})
+    if not only and not requirement:
+        return ()
+    left = [row.id for row in rows if (not only or row.concern in only) and (not requirement or row.id in requirement)]
+    if not left:
+        raise CjsmError("--only and --requirement together leave nothing: expected a requirement of a concern named")
+    return tuple(left)
+
+
+def _known(option: str, names: Collection[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=5)
+            said = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}"
+            raise CjsmError(f"{option} {name}: no such {option.lstrip('-').replace('only', 'concern')}; {said}")
 
 
 class _Hand:
@@ -84,9 +112,11 @@ class _Hand:
         config.stash[SESSION] = self.session
 
 
-# the terminal reporter would write to our stdout; plug-ins of other tools on this machine have no say in results
+_HANDS_OFF = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+
+# the terminal reporter would write to our stdout
 _ARGUMENTS = (
-    *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:typeguard"),
+    *("-p", "no:terminal", "-p", "no:cacheprovider"),
     *("--import-mode=importlib", "--continue-on-collection-errors", "--assert=plain"),
 )
 
@@ -94,18 +124,33 @@ _ARGUMENTS = (
 def _judge(session: CheckSession) -> None:
     said = io.StringIO()
     place = [f"--rootdir={CHECKS.parent}", f"--confcutdir={CHECKS}", "-c", os.devnull, str(CHECKS)]
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _own_environment():
         code = pytest.main([*_ARGUMENTS, *place], plugins=[_Hand(session)])
     if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
         session.collection_failed("checks", said.getvalue())
     if code == pytest.ExitCode.INTERRUPTED and not session.broken:
         raise KeyboardInterrupt
+    for path in sorted(CHECKS.glob("test_*.py")):
+        if str(path) not in session.files:
+            session.collection_failed(f"checks/{path.name}", "pytest did not look at this file of checks")
+
+
+@contextlib.contextmanager
+def _own_environment() -> Iterator[None]:
+    """Nothing in the environment may take checks away: no options, and no plug-ins that happen to be installed."""
+    kept = {name: os.environ.pop(name) for name in _HANDS_OFF if name in os.environ}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ.update(kept)
 
 
 def _run(session: CheckSession, wanted: Wanted) -> Run:
-    observation = session.observation
+    observation, results = session.observation, session.all_results()
     return Run(
-        results=session.all_results(),
+        results=results,
         started=observation["started"],
         ended=datetime.now(UTC).isoformat(timespec="seconds") if not wanted.observed else observation["ended"],
         organisation=session.organisation.organisation.name,
@@ -113,10 +158,16 @@ def _run(session: CheckSession, wanted: Wanted) -> Run:
         tool_version=__version__,
         catalogue_version=session.catalogue.version,
         laboratory=observation.get("lab", ""),
-        notes=(*observation.get("notes", ()), *_own_notes(wanted)),
+        notes=(*observation.get("notes", ()), *_own_notes(session, wanted)),
+        narrowed=session.narrowed,
+        waivers=session.waivers(results),
     )
 
 
-def _own_notes(wanted: Wanted) -> list[str]:
-    notes = [f"only the concern {wanted.only} was checked"] if wanted.only else []
-    return notes + ([f"judged from the recording {wanted.observed.name}"] if wanted.observed else [])
+def _own_notes(session: CheckSession, wanted: Wanted) -> list[str]:
+    notes = [f"judged from the recording {wanted.observed.name}"] if wanted.observed else []
+    if not session.narrowed:
+        return notes
+    asked = [f"concern {name}" for name in wanted.only] + [f"requirement {name}" for name in wanted.requirement]
+    number = f"{len(session.narrowed)} of {len(session.catalogue.requirements)} requirements"
+    return [f"NARROWED to {', '.join(asked)}: {number} were judged, and nothing is said of the others", *notes]

@@ -108,6 +108,8 @@ def render(report: Report) -> str:
 
 def verdict(run: Run) -> str:
     """The outcome in one sentence."""
+    if run.narrowed and run.exit_code == 0:
+        return f"Nothing counts against {len(run.narrowed)} requirements; the others were not looked at."
     return {
         0: "Nothing counts against this connection.",
         1: "There are findings that count against this connection.",

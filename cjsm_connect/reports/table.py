@@ -1,4 +1,7 @@
-"""Results for a terminal: every check by concern, then what needs attention in full, then the three prerequisites."""
+"""Results for a terminal: every check by concern, then what needs attention in full, then the three prerequisites.
+
+Compared with an earlier run: what changed, then of that what needs attention in full.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cjsm_connect.results import Result, Run, Status, worst
+from cjsm_connect.results.acceptance import IN_FORCE
 from cjsm_connect.results.catalogue import PREREQUISITES, Catalogue
+from cjsm_connect.results.changes import Changes
 
 STYLES = {
     Status.PASS: "green",
@@ -29,23 +34,59 @@ ATTENTION = (Status.NOT_TESTED, Status.WAIVED, Status.WARN, Status.FAIL, Status.
 _PLAIN_WIDTH = 120  # columns, where there is no terminal to ask
 
 
-def show(run: Run, catalogue: Catalogue, *, terminal: bool) -> None:
+def show(run: Run, catalogue: Catalogue, changes: Changes | None = None, *, terminal: bool) -> None:
     """Print a run on standard output. What hosts said is text only, never markup."""
     console = Console(width=None if terminal else _PLAIN_WIDTH, highlight=False, markup=False, emoji=False)
-    console.print(Group(*rendered(run, catalogue)))
+    console.print(Group(*rendered(run, catalogue, changes)))
 
 
-def rendered(run: Run, catalogue: Catalogue) -> Iterator[ConsoleRenderable]:
+def rendered(run: Run, catalogue: Catalogue, changes: Changes | None = None) -> Iterator[ConsoleRenderable]:
     """The parts of the page, in order."""
     yield _heading(run)
-    for concern, results in _by_concern(run.results, catalogue).items():
-        yield Text(f"\n{concern}", style="bold")
-        yield _rows(results)
+    shown = run.results if changes is None else changes.results
+    if changes is None:
+        for concern, results in _by_concern(shown, catalogue).items():
+            yield Text(f"\n{concern}", style="bold")
+            yield _rows(results)
+    else:
+        yield _changed(changes)
     for status in ATTENTION:
-        yield from _in_full([result for result in run.results if result.status is status])
+        yield from _in_full([result for result in shown if result.status is status])
+    if run.waivers:
+        yield _waivers(run)
     yield Text()
-    yield _prerequisites(run.results, catalogue)
+    yield _not_judged() if run.narrowed else _prerequisites(run.results, catalogue)
     yield _totals(run)
+
+
+def _changed(changes: Changes) -> ConsoleRenderable:
+    """One row for each check that is not as it was, and in one line how the others are."""
+    since = f"since {changes.started}" if changes.started else "so far"
+    table = Table(f"\nchanged {since}: {len(changes.changes)}", box=None, pad_edge=False, header_style="bold")
+    for change in changes.changes:
+        before = _word(change.before) if change.before else Text("new", style="dim")
+        after = _word(change.after) if change.after else Text("gone", style="bold red")
+        table.add_row(
+            Text.assemble("  ", before, " -> ", after, f"  {change.check} on {change.subject}: {change.title}")
+        )
+    left = [f"{number} {WORDS[status]}" for status in Status if (number := changes.unchanged.get(status, 0))]
+    lines = [*changes.notes, f"as before: {', '.join(left) or 'nothing'}"]
+    return Group(table, *(Text(line, style="dim") for line in lines))
+
+
+def _waivers(run: Run) -> Table:
+    """Every waiver of the organisation file, whether it covers anything or not."""
+    table = Table("waivers (days in UTC, both included)", "", box=box.SIMPLE_HEAD, pad_edge=False)
+    for entry in run.waivers:
+        covers = f"covers {entry.covers}" if entry.state == IN_FORCE else entry.state.upper()
+        days = f"{entry.start} to {entry.expiry}, {covers}"
+        said = f"{entry.reason}; risk: {entry.risk}; approved by {entry.approver}"
+        table.add_row(Text(f"{entry.requirement}\n{days}"), Text(said))
+    return table
+
+
+def _not_judged() -> Text:
+    return Text("The three minimum prerequisites were not judged: only a part was asked for.", style="bold")
 
 
 def _heading(run: Run) -> Text:

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+SCHEMA = 1
+"""Version of the form that `plain` gives a run; docs/check.schema.json describes it."""
+
 
 class CjsmError(Exception):
     """Something a person has to know: what was expected, what was found, what to do. Shown without a traceback."""
@@ -69,6 +72,32 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Waived:
+    """What stands behind a waived result: what was found, and who lives with it. Days are UTC, both included."""
+
+    status: Status  # what it would be without the waiver: fail or warn
+    reason: str
+    approver: str
+    risk: str
+    start: str
+    expiry: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverEntry:
+    """A waiver of the organisation file on the day of the run, whether it covers anything or not."""
+
+    requirement: str
+    reason: str
+    approver: str
+    risk: str
+    start: str
+    expiry: str
+    state: str  # "in force", or why it is not
+    covers: int  # how many results are waived by it
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A requirement judged against an observation on one subject."""
 
@@ -85,6 +114,7 @@ class Result:
     remedy: str
     reason: str = ""  # why not_tested, waived (with its end) or error
     scoped: bool = False  # not_tested, and accepted by name in [[scope]]
+    waiver: Waived | None = None  # only where the status is waived
 
     def plain(self) -> dict[str, Any]:
         """Builtin types, for JSON."""
@@ -104,6 +134,8 @@ class Run:
     catalogue_version: str
     laboratory: str = ""  # the lab's name, empty on a real estate
     notes: tuple[str, ...] = field(default=())
+    narrowed: tuple[str, ...] = ()  # the requirements that were asked for, if not all were
+    waivers: tuple[WaiverEntry, ...] = ()
 
     def totals(self) -> dict[str, int]:
         """How many results of each status; the sum is the number of results."""
@@ -111,20 +143,21 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Evidence is complete only when nothing is not_tested and nothing is in error."""
-        return not any(r.status in (Status.NOT_TESTED, Status.ERROR) for r in self.results)
+        """Evidence is complete only when everything was asked for, nothing is not_tested and nothing is in error."""
+        unknown = any(one.status in (Status.NOT_TESTED, Status.ERROR) for one in self.results)
+        return bool(self.results) and not self.narrowed and not unknown
 
     def plain(self) -> dict[str, Any]:
         """The run as `cjsm check --json` shows it, in builtin types."""
         head = asdict(self)
-        rows = head.pop("results")
+        rows, waivers = head.pop("results"), head.pop("waivers")
         head |= {"complete": self.complete, "exit_code": self.exit_code}
-        return {"run": head, "totals": self.totals(), "results": rows}
+        return {"schema": SCHEMA, "run": head, "totals": self.totals(), "waivers": waivers, "results": rows}
 
     @property
     def exit_code(self) -> int:
-        """0 nothing to find, 1 findings, 2 could not tell (DESIGN decision 9)."""
-        if any(r.status is Status.ERROR for r in self.results):
+        """0 nothing to find, 1 findings, 2 could not tell (DESIGN decision 9). A run without results told nothing."""
+        if not self.results or any(r.status is Status.ERROR for r in self.results):
             return 2
         return int(any(counts_against(r) for r in self.results))
 

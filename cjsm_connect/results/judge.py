@@ -59,7 +59,9 @@ def judge(
         return result(check, requirement, subject, Status.NOT_TESTED, reason=str(silence))
     except CannotTell as gap:
         return result(check, requirement, subject, Status.ERROR, reason=str(gap))
-    except Exception as crash:  # a broken check must not take the others with it, nor count as anything but an error
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as crash:  # pytest.skip, pytest.exit and sys.exit too: nothing but a verdict is a result
         reason = f"the check itself broke: {type(crash).__name__}: {crash}"
         return result(check, requirement, subject, Status.ERROR, reason=reason)
     if verdict.status is None:

@@ -81,6 +81,5 @@ TOGETHER = {
     "test-message-into-the-open",
     "two-relays-reboot-together",
     "unknown-table",
-    "waiver-expired",
     "waiver-with-an-unknown-field",
 }

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -30,7 +31,9 @@ title = "The answer is 42"
 why = "Everything depends on it."
 source = "made up"
 severity = "high"
+"""
 
+ANOTHER = """
 [[requirement]]
 id = "other.question"
 concern = "other"
@@ -57,6 +60,7 @@ def check(name: str, body: str = PASSING, role: str = "relay", requirement: str 
     return CHECK.format(id=f"demo.{name}", name=name, body=body, role=role, requirement=requirement)
 
 
+EVERYTHING = Wanted()
 Runner = Callable[..., Run]
 numbers = count()
 
@@ -67,10 +71,17 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     folder = tmp_path / "checks"
     folder.mkdir()
     (folder / "conftest.py").write_text((ROOT / "checks/conftest.py").read_text())
-    (folder / "requirements.toml").write_text(REQUIREMENT)
     monkeypatch.setattr(module, "CHECKS", folder)
 
-    def runner(text: str, *, only: str = "", ended: str = "2026-11-21T12:00:00+00:00", **changes: Any) -> Run:
+    def runner(
+        text: str,
+        *,
+        wanted: Wanted = EVERYTHING,
+        more: str = "",
+        ended: str = "2026-11-21T12:00:00+00:00",
+        **changes: Any,
+    ) -> Run:
+        (folder / "requirements.toml").write_text(REQUIREMENT + more)
         known = dict(REGISTRY)
         for old in folder.glob("test_made_up_*.py"):
             old.unlink()
@@ -78,7 +89,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
         (folder / f"test_made_up_{next(numbers)}.py").write_text(HEAD + text)
         seen = observation({"host": "relay", "facts": {"demo": {"answer": 42}}, "ended": ended})
         (tmp_path / "seen.json").write_text(json.dumps(seen))
-        result, _ = run_checks(organisation(**changes), Wanted(observed=tmp_path / "seen.json", only=only))
+        result, _ = run_checks(organisation(**changes), replace(wanted, observed=tmp_path / "seen.json"))
         REGISTRY.clear()
         REGISTRY.update(known)
         return result
@@ -135,23 +146,156 @@ def test_two_checks_of_one_name_are_an_error(ran: Runner) -> None:
     assert "two checks are called 'demo.answer'" in run.results[0].reason
 
 
-def test_a_role_that_the_estate_lacks_is_shown_as_not_tested(ran: Runner) -> None:
-    hosts = [host for host in lab_file()["hosts"] if host["role"] != "firewall"]
-    run = ran(check("answer", role="firewall"), hosts=hosts)
+def without_firewall() -> list[dict[str, Any]]:
+    return [host for host in lab_file()["hosts"] if host["role"] != "firewall"]
+
+
+def test_a_check_that_ran_on_no_host_is_an_error_that_says_how_to_accept_it(ran: Runner) -> None:
+    run = ran(check("answer", role="firewall"), hosts=without_firewall())
+    assert statuses(run) == {"demo.answer firewall": "error"}
+    assert "ran on no host: the organisation file has no host with the role firewall" in run.results[0].reason
+    assert '[[scope]] check = "demo.answer"' in run.results[0].reason
+    assert run.exit_code == 2
+
+
+def test_a_check_that_ran_on_no_host_and_is_accepted_by_name_is_not_tested(ran: Runner) -> None:
+    run = ran(check("answer", role="firewall"), hosts=without_firewall(), scope=[accepted("demo.answer")])
     assert statuses(run) == {"demo.answer firewall": "not_tested"}
-    assert "no host with the role firewall" in run.results[0].reason
+    assert run.results[0].scoped
+    assert (run.exit_code, run.complete) == (0, False)
 
 
 def test_only_one_concern_can_be_asked_for_and_the_run_says_so(ran: Runner) -> None:
     text = check("answer") + check("question", requirement="other.question")
-    run = ran(text, only="demo")
+    run = ran(text, wanted=Wanted(only=("demo",)), more=ANOTHER)
     assert statuses(run) == {"demo.answer relay": "pass"}
-    assert "only the concern demo was checked" in run.notes
+    assert run.narrowed == ("demo.answer",)
+    assert "NARROWED to concern demo: 1 of 2 requirements were judged" in run.notes[0]
+    assert not run.complete
 
 
-def test_an_unknown_concern_is_refused_with_the_known_ones(ran: Runner) -> None:
-    with pytest.raises(CjsmError, match="there are: demo, other"):
-        ran(check("answer"), only="dmeo")
+def test_one_requirement_can_be_asked_for(ran: Runner) -> None:
+    text = check("answer") + check("question", requirement="other.question")
+    run = ran(text, wanted=Wanted(requirement=("other.question",)), more=ANOTHER)
+    assert statuses(run) == {"demo.question relay": "pass"}
+    assert run.narrowed == ("other.question",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (Wanted(only=("zzz",)), "no such concern; there are: demo, other"),
+        (Wanted(requirement=("demo.anwser",)), "no such requirement; did you mean demo.answer"),
+        (Wanted(only=("other",), requirement=("demo.answer",)), "together leave nothing"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(ran: Runner, wanted: Wanted, said: str) -> None:
+    with pytest.raises(CjsmError, match=said):
+        ran(check("answer"), wanted=wanted, more=ANOTHER)
+
+
+def test_a_requirement_without_a_check_is_an_error_so_that_totals_add_up_to_the_catalogue(ran: Runner) -> None:
+    run = ran(check("answer"), more=ANOTHER)
+    assert statuses(run) == {"demo.answer relay": "pass", "no-check.other.question estate": "error"}
+    assert {one.requirement for one in run.results} == {"demo.answer", "other.question"}
+
+
+@pytest.mark.parametrize("mark", ["skip", 'skipif(True, reason="x")', "xfail", "xfail(strict=True)"])
+def test_a_mark_cannot_take_a_check_out(ran: Runner, mark: str) -> None:
+    wrong = check("wrong", 'verdict(False, expected="42", observed="41")')
+    run = ran(f"import pytest\n{check('answer')}\n@pytest.mark.{mark}{wrong}")
+    assert {one.status for one in run.results} == {Status.ERROR}
+    assert "demo.wrong carries the mark" in run.results[0].reason
+    assert run.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'import pytest; pytest.skip("later")',
+        'import pytest; pytest.xfail("known")',
+        'import pytest; pytest.exit("enough", returncode=0)',
+        "raise SystemExit(0)",
+    ],
+)
+@pytest.mark.parametrize("first", ["", 'verdict(True, expected="a", observed="a"); '])
+def test_a_check_that_leaves_by_another_door_is_an_error_and_the_others_are_judged(
+    ran: Runner, body: str, first: str
+) -> None:
+    run = ran(check("gone", first + body) + check("answer"))
+    assert statuses(run) == {"demo.gone relay": "error", "demo.answer relay": "pass"}
+    assert run.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "options", ["-k nothing_of_the_kind", "-m lab", "--collect-only", "--ignore-glob=/*made_up*", "--deselect=checks"]
+)
+def test_options_from_the_environment_take_no_check_away(
+    ran: Runner, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", options)
+    assert statuses(ran(check("answer"))) == {"demo.answer relay": "pass"}
+
+
+@pytest.mark.parametrize("option", ["-knothing_of_the_kind", "-mlab", "--collect-only"])
+def test_checks_that_pytest_deselects_are_errors(ran: Runner, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    monkeypatch.setattr(module, "_ARGUMENTS", (*module._ARGUMENTS, option))
+    run = ran(check("answer"))
+    assert statuses(run) == {"demo.answer relay": "error"}
+    assert run.results[0].reason == "the check did not run"
+
+
+def test_a_file_that_pytest_does_not_look_at_is_an_error(
+    ran: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "_ARGUMENTS", (*module._ARGUMENTS, f"--ignore-glob={tmp_path}/checks/*made_up*"))
+    run = ran(check("answer"))
+    assert {one.status for one in run.results} == {Status.ERROR}
+    assert "pytest did not look at this file of checks" in run.results[0].reason
+
+
+def test_a_file_that_skips_itself_is_an_error(ran: Runner) -> None:
+    run = ran('import pytest; pytest.skip("not today", allow_module_level=True)\n' + check("answer"))
+    assert {one.status for one in run.results} == {Status.ERROR}
+    assert run.exit_code == 2
+
+
+def test_a_check_whose_function_pytest_takes_for_no_test_is_an_error(ran: Runner) -> None:
+    run = ran(check("answer") + check("second").replace("def test_second", "def second"))
+    assert "demo.second was never judged: pytest does not take second for a test" in run.results[0].reason
+    assert run.exit_code == 2
+
+
+class BreaksEachItem(module._Hand):
+    def pytest_runtest_setup(self) -> None:
+        raise RuntimeError("plug-in")
+
+
+class BreaksTheLoop(module._Hand):
+    def pytest_runtestloop(self) -> None:
+        raise RuntimeError("plug-in")
+
+
+class EndsQuietly(module._Hand):
+    def pytest_runtestloop(self) -> None:
+        pytest.exit("enough", returncode=0)
+
+
+@pytest.mark.parametrize("plug_in", [BreaksEachItem, BreaksTheLoop, EndsQuietly])
+def test_a_plug_in_that_breaks_makes_everything_an_error(
+    ran: Runner, monkeypatch: pytest.MonkeyPatch, plug_in: type
+) -> None:
+    monkeypatch.setattr(module, "_Hand", plug_in)
+    run = ran(check("answer") + check("second"))
+    assert {one.status for one in run.results} == {Status.ERROR}
+    assert {"demo.answer relay", "demo.second relay"} <= statuses(run).keys()
+    assert run.exit_code == 2
+
+
+def test_a_run_without_any_result_is_no_success() -> None:
+    nothing = Run((), "2026-11-21T12:00:00+00:00", "2026-11-21T12:00:00+00:00", "Exampleshire", "d", "0", "c")
+    assert nothing.exit_code == 2
+    assert not nothing.complete
 
 
 def test_a_waiver_waives_and_is_not_a_pass(ran: Runner) -> None:
@@ -165,6 +309,27 @@ def test_a_waiver_that_has_expired_since_waives_nothing_and_is_a_finding(ran: Ru
     text = check("wrong", 'verdict(False, expected="42", observed="41")')
     run = ran(text, waivers=[waiver("demo.answer")], ended="2027-06-01T12:00:00+00:00")
     assert statuses(run) == {"waiver.demo.answer estate": "fail", "demo.wrong relay": "fail"}
+    assert [(one.state, one.covers) for one in run.waivers] == [("it expired at the end of 2027-05-01 (UTC)", 0)]
+
+
+def test_a_waiver_ends_with_its_last_day_in_utc(ran: Runner) -> None:
+    text = check("wrong", 'verdict(False, expected="42", observed="41")')
+    last = ran(text, waivers=[waiver("demo.answer")], ended="2027-05-02T00:59:59+01:00")
+    assert statuses(last) == {"demo.wrong relay": "waived"}
+    after = ran(text, waivers=[waiver("demo.answer")], ended="2027-05-02T00:00:00+00:00")
+    assert statuses(after)["demo.wrong relay"] == "fail"
+
+
+def test_a_waiver_that_has_not_begun_waives_nothing_and_is_a_finding(ran: Runner) -> None:
+    run = ran(check("answer"), waivers=[waiver("demo.answer")], ended="2026-10-31T12:00:00+00:00")
+    assert statuses(run) == {"waiver.demo.answer estate": "fail", "demo.answer relay": "pass"}
+    assert run.exit_code == 1
+
+
+def test_a_waiver_never_hides_an_error(ran: Runner) -> None:
+    run = ran(check("broken", "1 / 0"), waivers=[waiver("demo.answer")])
+    assert statuses(run) == {"demo.broken relay": "error"}
+    assert run.exit_code == 2
 
 
 def test_a_waiver_of_an_unknown_requirement_is_a_finding(ran: Runner) -> None:
@@ -173,13 +338,23 @@ def test_a_waiver_of_an_unknown_requirement_is_a_finding(ran: Runner) -> None:
     assert run.exit_code == 1
 
 
+def test_a_narrowed_run_judges_the_waivers_of_what_it_looks_at(ran: Runner) -> None:
+    text = check("answer") + check("question", requirement="other.question")
+    over = {"waivers": [waiver("demo.answer")], "ended": "2027-06-01T12:00:00+00:00", "more": ANOTHER}
+    assert "waiver.demo.answer estate" in statuses(ran(text, wanted=Wanted(only=("demo",)), **over))
+    assert "waiver.demo.answer estate" not in statuses(ran(text, wanted=Wanted(only=("other",)), **over))
+
+
 def test_not_tested_counts_unless_it_is_accepted_by_name(ran: Runner) -> None:
     text = check("answer", 'verdict.not_tested("no vantage")')
     assert ran(text).exit_code == 1
-    entry = {"check": "demo.answer", "reason": "none there", "owner": "Chris", "date": date.fromisoformat("2026-11-01")}
-    accepted = ran(text, scope=[entry])
-    assert accepted.exit_code == 0
-    assert not accepted.complete
+    run = ran(text, scope=[accepted("demo.answer")])
+    assert run.exit_code == 0
+    assert not run.complete
+
+
+def accepted(name: str) -> dict[str, Any]:
+    return {"check": name, "reason": "none there", "owner": "Chris", "date": date.fromisoformat("2026-11-01")}
 
 
 def test_totals_add_up_to_the_number_of_results(ran: Runner) -> None:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 from cjsm_connect.evidence import keys
 from cjsm_connect.reports import html
-from cjsm_connect.results import Run, Severity, Status
+from cjsm_connect.results import Run, Severity, Status, WaiverEntry
 from tests.evidence.samples import ALL_PASS, REQUIREMENTS, key, material, result, run
 from tests.made_up import organisation
 
@@ -105,10 +105,14 @@ def test_a_laboratory_is_never_taken_for_a_real_organisation() -> None:
 def test_waivers_and_accepted_gaps_are_before_the_results() -> None:
     waived = result("logging.forward", Status.WAIVED, reason="waived until 2027-05-01 by Robin Signatory")
     accepted = result("tls.inner", Status.NOT_TESTED, scoped=True, reason="accepted by Sam Administrator")
-    text = page(run(waived, accepted), waivers=[WAIVER])
+    said = {name: str(value) for name, value in WAIVER.items()}
+    over = WaiverEntry("tls.inner", "r", "a", "r", "2026-01-01", "2026-01-31", "it expired at the end of 2026-01-31", 0)
+    text = page(run(waived, accepted, waivers=(WaiverEntry(**said, state="in force", covers=1), over)))
     first_page = text[: text.index('id="prerequisites"')]
     for said in ("The collector arrives in spring", "Logs are lost with the host", "accepted by Sam Administrator"):
         assert said in first_page
+    assert "in force, covers 1 results" in first_page
+    assert "<strong>it expired at the end of 2026-01-31</strong>" in first_page
 
 
 def test_one_check_on_several_hosts_is_one_line() -> None:

@@ -1,4 +1,4 @@
-"""JUnit XML says the same as the exit code of `check`."""
+"""JUnit XML folds nothing: its four outcomes, each with the status it stands for, and the totals of all six."""
 
 from __future__ import annotations
 
@@ -28,19 +28,53 @@ def suite(*results: Result) -> ElementTree.Element:
     return found
 
 
-def test_what_counts_against_is_a_failure_and_what_is_accepted_is_skipped() -> None:
+def said(case: ElementTree.Element) -> tuple[str, str]:
+    """The outcome of a case, and its type."""
+    return next(((child.tag, child.get("type", "")) for child in case if child.tag != "properties"), ("", ""))
+
+
+def test_each_status_has_an_outcome_of_its_own() -> None:
+    assert [said(case) for case in suite(*EVERY).iter("testcase")] == [
+        ("", ""),
+        ("failure", "fail"),
+        ("system-out", ""),
+        ("failure", "warn"),
+        ("skipped", "waived"),
+        ("skipped", "not_tested"),
+        ("skipped", "not_tested"),
+        ("error", "error"),
+    ]
+
+
+def test_a_skip_says_why_and_a_warning_that_does_not_count_is_seen() -> None:
     found = suite(*EVERY)
-    kinds = [next((child.tag for child in case if child.tag != "properties"), "") for case in found.iter("testcase")]
-    assert kinds == ["", "failure", "", "failure", "skipped", "failure", "skipped", "error"]
+    assert [one.get("message") for one in found.iter("skipped")] == ["until spring", "no vantage", "no vantage"]
+    assert [one.text for one in found.iter("system-out")] == [
+        "WARNING: Input is dropped: expected policy drop, observed policy accept\ncjsm apply"
+    ]
+
+
+def test_the_suite_carries_all_six_totals_and_the_exit_code() -> None:
+    properties = {entry.get("name"): entry.get("value") for entry in suite(*EVERY).findall("properties/property")}
+    assert properties == {
+        "pass": "1",
+        "fail": "1",
+        "warn": "2",
+        "waived": "1",
+        "not_tested": "2",
+        "error": "1",
+        "exit_code": "2",
+        "complete": "false",
+    }
 
 
 def test_the_numbers_at_the_head_are_those_of_the_cases() -> None:
     found = suite(*EVERY)
     assert {name: found.get(name) for name in ("tests", "failures", "errors", "skipped", "time")} == {
         "tests": "8",
-        "failures": "3",
+        "failures": "2",
         "errors": "1",
-        "skipped": "2",
+        "skipped": "3",
         "time": "9",
     }
 

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from cjsm_connect.results import Result, Status, counts_against
-from cjsm_connect.results.acceptance import accept, misplaced
+from cjsm_connect.results.acceptance import accept, entries, misplaced_scope, misplaced_waivers
 from tests.results.made_up import CHECK, REQUIREMENT, made
 
 TODAY = date(2026, 11, 21)
@@ -19,6 +19,7 @@ class Waiver:
     requirement: str = REQUIREMENT.id
     reason: str = "replaced in spring"
     approver: str = "Robin Signatory"
+    risk: str = "a port stays open"
     start: date = date(2026, 11, 1)
     expiry: date = date(2026, 11, 30)
 
@@ -39,8 +40,14 @@ def accepted(one: Result, waivers: tuple[Waiver, ...] = (Waiver(),), today: date
 def test_a_waiver_in_force_waives_and_says_until_when_and_by_whom(status: Status) -> None:
     result = accepted(made(status))
     assert result.status is Status.WAIVED
-    assert result.reason == "waived until 2026-11-30 by Robin Signatory: replaced in spring"
+    assert result.reason == (
+        f"{status}, waived from 2026-11-01 to the end of 2026-11-30 (UTC) by Robin Signatory: replaced in spring; "
+        "risk: a port stays open"
+    )
     assert result.observed == "policy accept"
+    assert result.waiver is not None
+    assert result.waiver.status is status
+    assert (result.waiver.risk, result.waiver.expiry) == ("a port stays open", "2026-11-30")
 
 
 @pytest.mark.parametrize("status", [Status.PASS, Status.ERROR])
@@ -74,12 +81,44 @@ def test_scope_does_not_cover_a_failure() -> None:
     assert counts_against(result)
 
 
-def test_expired_and_unknown_entries_are_failures_of_their_own() -> None:
-    waivers = (Waiver(), Waiver(expiry=date(2026, 11, 20)), Waiver(requirement="firewall.typo"))
-    found = misplaced(waivers, (Scope(), Scope(check="firewall.typo")), {REQUIREMENT.id}, {CHECK.id}, TODAY)
+def test_waivers_that_are_over_not_begun_or_unknown_are_failures_of_their_own() -> None:
+    waivers = (
+        Waiver(),
+        Waiver(requirement="firewall.over", expiry=date(2026, 11, 20)),
+        Waiver(requirement="firewall.later", start=date(2026, 11, 22)),
+        Waiver(requirement="firewall.typo"),
+    )
+    found = misplaced_waivers(waivers, {REQUIREMENT.id, "firewall.over", "firewall.later"}, TODAY)
     assert [(one.check, one.observed) for one in found] == [
+        ("waiver.firewall.over", "it expired at the end of 2026-11-20 (UTC)"),
+        ("waiver.firewall.later", "it does not start before 2026-11-22 (UTC)"),
         ("waiver.firewall.typo", "no such name"),
-        ("waiver.firewall.default-deny", "it expired on 2026-11-20"),
-        ("scope.firewall.typo", "no such name"),
     ]
     assert all(counts_against(one) for one in found)
+
+
+def test_two_bad_entries_of_one_name_are_one_result_so_that_each_name_stands_once() -> None:
+    twice = (Waiver(expiry=date(2026, 11, 10)), Waiver(expiry=date(2026, 11, 20)))
+    [found] = misplaced_waivers(twice, {REQUIREMENT.id}, TODAY)
+    assert found.observed == "it expired at the end of 2026-11-10 (UTC); it expired at the end of 2026-11-20 (UTC)"
+
+
+def test_accepting_a_check_that_does_not_exist_is_a_failure() -> None:
+    [found] = misplaced_scope((Scope(), Scope(check="firewall.typo")), {CHECK.id})
+    assert (found.check, found.observed) == ("scope.firewall.typo", "no such name")
+    assert counts_against(found)
+
+
+def test_every_waiver_is_listed_with_its_state_and_what_it_covers() -> None:
+    waivers = (Waiver(), Waiver(requirement="firewall.typo"))
+    results = accept([made(Status.FAIL), made(Status.PASS), made(Status.ERROR)], waivers, (), TODAY)
+    listed = entries(waivers, {REQUIREMENT.id}, results, TODAY)
+    assert [(one.requirement, one.state, one.covers) for one in listed] == [
+        (REQUIREMENT.id, "in force", 1),
+        ("firewall.typo", "no such name", 0),
+    ]
+    assert (listed[0].reason, listed[0].approver, listed[0].risk) == (
+        "replaced in spring",
+        "Robin Signatory",
+        "a port stays open",
+    )

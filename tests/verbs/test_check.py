@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from cjsm_connect.results import Run, Status
+from cjsm_connect.verbs import _last
 from tests.checks.recordings import observation
 from tests.made_up import FINGERPRINT, ROOT, authority
+from tests.results.made_up import made
 
 pytestmark = pytest.mark.slow
 
@@ -76,9 +83,11 @@ def test_junit_is_written_beside_the_table(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--only", "estat"], "no such concern; there are:"),
+        (["--only", "estat"], "no such concern; did you mean estate?"),
         (["--observed", "/nonexistent"], "expected a file of `cjsm check --record`"),
         (["--org", "/nonexistent"], "organisation"),
+        (["--requirement", "estate.disk-spaec"], "no such requirement; did you mean estate.disk-space"),
+        (["--since", "/nonexistent"], "--since /nonexistent: "),
         (["--junit", "/nonexistent/junit.xml", "--only", "estate"], "expected a file that can be written"),
     ],
 )
@@ -106,7 +115,7 @@ def test_plain_pytest_shows_not_tested_as_skipped_with_the_reason(folder: Path) 
     text = text.replace(declared, 'id = "encryption-elsewhere"').replace("# [[waivers]]", f"{waiver}# [[waivers]]")
     (folder / "organisation.toml").write_text(text)
     options = ("--org", str(folder), "--observed", str(folder / "seen.json"), "--only", "estate", "-rs")
-    assert "waived until 2027-01-01 by R. S.: new disks" in plain_pytest(*options).stdout
+    assert "to the end of 2027-01-01 (UTC) by R. S.: new disks; risk: small" in plain_pytest(*options).stdout
 
 
 def test_plain_pytest_takes_the_organisation_from_the_environment(folder: Path) -> None:
@@ -119,3 +128,179 @@ def test_plain_pytest_without_an_organisation_is_a_usage_error() -> None:
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "no organisation: give --org FOLDER" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_json_is_as_the_published_schema_says(folder: Path) -> None:
+    schema = Draft202012Validator(json.loads((ROOT / "docs/check.schema.json").read_text()))
+    whole = check(folder, "--json").stdout
+    schema.validate(json.loads(whole))
+    (folder / "before.json").write_text(whole)
+    schema.validate(json.loads(check(folder, "--json", "--since", str(folder / "before.json")).stdout))
+
+
+def test_since_shows_only_what_changed_and_the_exit_code_is_that_of_the_whole_run(folder: Path) -> None:
+    (folder / "before.json").write_text(check(folder, "--json").stdout)
+    text = (folder / "organisation.toml").read_text()
+    (folder / "organisation.toml").write_text(text.replace('release = "trixie"', 'release = "bookworm"'))
+    done = check(folder, "--json", "--since", str(folder / "before.json"))
+    found = json.loads(done.stdout)
+    assert found["since"]["changes"] == [
+        {
+            "check": "estate.release-as-declared",
+            "subject": "relay",
+            "title": "The host runs the declared release",
+            "before": "fail",
+            "after": "pass",
+        }
+    ]
+    assert [one["status"] for one in found["results"]] == ["pass"]
+    assert sum(found["totals"].values()) == sum(found["since"]["unchanged"].values()) + 1
+    assert "the organisation file has changed since" in found["since"]["notes"]
+    assert done.returncode == 2
+    table = check(folder, "--since", str(folder / "before.json")).stdout
+    assert "fail -> pass  estate.release-as-declared on relay" in table
+    assert "as before: " in table
+    assert "No disk is about to be full" not in table
+
+
+def test_since_nothing_changed_says_so_and_still_fails(folder: Path) -> None:
+    (folder / "before.json").write_text(check(folder, "--json", "--only", "estate").stdout)
+    done = check(folder, "--only", "estate", "--since", str(folder / "before.json"))
+    assert ": 0" in next(line for line in done.stdout.splitlines() if line.startswith("changed since"))
+    assert done.returncode == 2
+
+
+def test_since_last_is_compared_with_the_kept_run_and_a_recording_does_not_replace_it(folder: Path) -> None:
+    when = "2026-11-20T12:00:00+00:00"
+    kept = Run((made(Status.PASS),), when, when, "Exampleshire Council", "d", "0", "c")
+    _last.keep(kept, folder)
+    file = folder / ".cjsm/last-check.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (folder / ".cjsm/.gitignore").read_text() == "*\n"
+    before = file.read_bytes()
+    found = json.loads(check(folder, "--json", "--since", "last").stdout)
+    assert found["since"]["started"] == when
+    gone = [one for one in found["since"]["changes"] if one["after"] is None]
+    assert [(one["check"], one["subject"], one["before"]) for one in gone] == [("firewall.input", "relay", "pass")]
+    assert file.read_bytes() == before
+
+
+def test_since_last_without_a_last_run_shows_everything_and_says_so(folder: Path) -> None:
+    found = json.loads(check(folder, "--json", "--since", "last").stdout)
+    assert found["since"]["notes"] == ["there is no earlier run: everything is new"]
+    assert len(found["results"]) == sum(found["totals"].values())
+
+
+def test_keeping_a_run_leaves_the_old_one_when_it_cannot_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when = "2026-11-20T12:00:00+00:00"
+    kept = Run((made(Status.PASS),), when, when, "Exampleshire Council", "d", "0", "c")
+    _last.keep(kept, folder)
+    before = (folder / ".cjsm/last-check.json").read_bytes()
+    monkeypatch.setattr("os.fsync", _full)
+    with pytest.raises(OSError, match="full"):
+        _last.keep(kept, folder)
+    assert (folder / ".cjsm/last-check.json").read_bytes() == before
+    assert sorted(path.name for path in (folder / ".cjsm").iterdir()) == [".gitignore", "last-check.json"]
+
+
+def _full(_descriptor: int) -> None:
+    raise OSError("the disk is full")
+
+
+def test_a_narrowed_run_never_looks_like_the_whole(folder: Path) -> None:
+    done = check(folder, "--requirement", "estate.in-united-kingdom", "--json")
+    found = json.loads(done.stdout)
+    assert {one["requirement"] for one in found["results"]} == {"estate.in-united-kingdom"}
+    assert found["run"]["narrowed"] == ["estate.in-united-kingdom"]
+    assert found["run"]["complete"] is False
+    assert done.returncode == 0
+    assert "nothing is said of the rest. Next: cjsm check" in done.stderr
+    table = check(folder, "--requirement", "estate.in-united-kingdom").stdout
+    assert "NARROWED to requirement estate.in-united-kingdom: 1 of " in table
+    assert "prerequisites were not judged" in table
+
+
+def test_nagios_says_one_line_with_its_own_exit_code_and_nothing_else(folder: Path) -> None:
+    done = check(folder, "--nagios")
+    assert done.stdout.startswith("CJSM CRITICAL - Exampleshire Council: ")
+    assert done.stdout.count("\n") == 1
+    assert (done.returncode, done.stderr) == (2, "")
+    narrow = check(folder, "--nagios", "--requirement", "estate.in-united-kingdom")
+    assert (narrow.returncode, narrow.stdout.split(" - ")[0]) == (0, "CJSM OK")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--org", "/nonexistent"],
+        ["--observed", "/nonexistent"],
+        ["--only", "estat"],
+        ["--unheard-of"],
+        ["--json"],
+        ["--since", "last"],
+    ],
+)
+def test_nagios_says_unknown_when_there_was_no_run(folder: Path, options: list[str]) -> None:
+    done = check(folder, "--nagios", *options)
+    assert done.returncode == 3
+    assert done.stdout.startswith("CJSM UNKNOWN - ")
+    assert done.stdout.count("\n") == 1
+
+
+def test_nagios_says_unknown_for_a_bug_and_shows_it_on_standard_error(folder: Path) -> None:
+    program = (
+        "import sys, cli, cjsm_connect.probes.run as run\n"
+        "def broken(*_): raise ZeroDivisionError('a bug')\n"
+        f"run.run_checks = broken; sys.argv = ['cjsm', 'check', '--nagios', '--org', {str(folder)!r}]; cli.main()"
+    )
+    done = ran("-c", program)
+    assert (done.returncode, done.stdout) == (3, "CJSM UNKNOWN - ZeroDivisionError: a bug\n")
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_killed_half_way_leaves_nothing_that_looks_like_a_pass(folder: Path, number: int) -> None:
+    junit, pipe = folder / "junit.xml", folder / "pipe"
+    junit.write_text("<testsuites>yesterday's success</testsuites>")
+    os.mkfifo(pipe)
+    options = ["--org", str(folder), "--observed", str(pipe), "--json", "--junit", str(junit)]
+    running = subprocess.Popen(
+        [sys.executable, "cli.py", "check", *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    timer = threading.Timer(20, running.kill)
+    timer.start()
+    with pipe.open("wb"):  # opens once the run has begun to read what was observed, which never comes
+        running.send_signal(number)
+        said, _ = running.communicate()
+    timer.cancel()
+    assert running.returncode != 0
+    assert said == b""
+    assert junit.read_text() == ""
+    assert not (folder / ".cjsm").exists()
+
+
+def test_a_waiver_is_told_in_full_in_table_json_and_junit(folder: Path) -> None:
+    text = (folder / "organisation.toml").read_text()
+    waiver = (
+        '[[waivers]]\nrequirement = "estate.release-as-declared"\nreason = "new disks"\napprover = "R. S."\n'
+        'risk = "old packages"\nstart = 2026-11-01\nexpiry = 2027-01-01\n\n'
+    )
+    (folder / "organisation.toml").write_text(text.replace("# [[waivers]]", f"{waiver}# [[waivers]]"))
+    options = ("--requirement", "estate.release-as-declared", "--junit", str(folder / "junit.xml"))
+    found = json.loads(check(folder, *options, "--json").stdout)
+    statuses = {one["subject"]: one["status"] for one in found["results"]}
+    assert statuses == {"relay": "waived", "mail": "error", "firewall": "error"}
+    [waived] = [one for one in found["results"] if one["status"] == "waived"]
+    said = {"reason": "new disks", "approver": "R. S.", "risk": "old packages"}
+    days = {"start": "2026-11-01", "expiry": "2027-01-01"}
+    assert waived["waiver"] == {"status": "fail", **said, **days}
+    assert found["waivers"] == [
+        {"requirement": "estate.release-as-declared", **said, **days, "state": "in force", "covers": 1}
+    ]
+    table = check(folder, *options).stdout
+    skipped = ElementTree.parse(folder / "junit.xml").find("testsuite/testcase/skipped")
+    assert skipped is not None
+    for place in (table, str(skipped.get("message"))):
+        assert all(word in place for word in (*said.values(), *days.values()))
