@@ -13,10 +13,10 @@ from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
 from cjsm_connect.probes.connections import Connections, Place, Unreachable, places
 from cjsm_connect.probes.tries import Try
 from cjsm_connect.remote import RemoteError
-from cjsm_connect.remote import tries as remote_tries
 from cjsm_connect.results import Impact
 
 SECONDS = 30  # for all tries of one place
+READ_SECONDS = 10
 CONTROLLER = "controller"
 
 Outcome = dict[str, Any]
@@ -44,14 +44,42 @@ def _unsafe(one: Try, looks: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{one.subject} does not route {SELF_TEST_RECIPIENT} to discard, so no content was sent to it"
 
 
-def make(pool: Executor, connections: Connections, tries: Iterable[Try]) -> Outcomes:
-    """Make all tries at once. Those that are `around` are made before all others, and again after them."""
+def asked(tries: Iterable[Try], at: str = "") -> list[dict[str, Any]]:
+    """Tries as the programs on hosts understand them; of one place, if it is named."""
+    return [
+        {"id": one.id, "kind": one.kind, "arguments": dict(one.arguments)} for one in tries if one.at in (at or one.at)
+    ]
+
+
+def make(
+    pool: Executor, connections: Connections, tries: Iterable[Try], looks: Mapping[str, Mapping[str, Any]]
+) -> Outcomes:
+    """Make all tries at once. Those that are `around` were read with the look, and are read again after all others."""
     wanted, token = list(tries), secrets.token_hex(8)  # by which the messages of this run are found again
     around = [one for one in wanted if one.around]
-    before = _made(pool, connections, around, token)
     found = _made(pool, connections, [one for one in wanted if not one.around], token)
-    after = _made(pool, connections, around, token)
-    return found | {name: _pair(outcome, after[name]) for name, outcome in before.items()}
+    after = {at: pool.submit(_read_again, connections, at, around) for at in {one.at for one in around}}
+    return found | {one.id: _pair(one, _before(one, looks), after[one.at].result()[one.id]) for one in around}
+
+
+def _before(one: Try, looks: Mapping[str, Mapping[str, Any]]) -> Outcome:
+    look = looks.get(one.at, {})
+    if why := look.get("unreachable"):
+        return {"error": f"{one.at} could not be read: {why}"}
+    silence = {"error": f"{one.at} said nothing about it"}
+    reading: Outcome = look.get("readings", {}).get(one.id, silence)
+    return reading
+
+
+def _read_again(connections: Connections, at: str, around: Iterable[Try]) -> Outcomes:
+    group = asked(around, at)
+    place = _place(connections.organisation, at)
+    assert place  # only managed hosts are read
+    try:
+        found: Outcomes = connections.ask(place, ("look",), "look:readings", {"around": group}, READ_SECONDS)
+    except (Unreachable, RemoteError) as error:
+        return {one["id"]: {"error": f"{at} could not be read again: {error}"} for one in group}
+    return found
 
 
 def _made(pool: Executor, connections: Connections, tries: Iterable[Try], token: str) -> Outcomes:
@@ -63,33 +91,38 @@ def _made(pool: Executor, connections: Connections, tries: Iterable[Try], token:
     return {identifier: outcome for future in running for identifier, outcome in future.result().items()}
 
 
-def _pair(first: Outcome, second: Outcome) -> Outcome:
+def _pair(one: Try, first: Outcome, second: Outcome) -> Outcome:
     """Two readings as one outcome; without one of them there is none."""
+    where = {"at": one.at, "subject": one.subject}
     for outcome in (first, second):
-        if outcome.keys() & {"error", "could_not_tell", "not_tried"}:
-            return outcome
-    return {"before": first, "after": second, "at": first["at"], "subject": first["subject"]}
+        if outcome.keys() & {"error", "could_not_tell"}:
+            return {**outcome, **where}
+    return {"before": first, "after": second, **where}
 
 
 def _try_at(connections: Connections, at: str, group: list[Try], token: str) -> Outcomes:
-    asked = [{"id": one.id, "kind": one.kind, "arguments": {**one.arguments, "token": token}} for one in group]
-    outcomes = _outcomes(connections, at, asked)
+    questions = asked(group)
+    for question in questions:
+        question["arguments"]["token"] = token
+    outcomes = _outcomes(connections, at, questions)
     silence = {"error": f"the program at {at} said nothing about it"}
     return {one.id: {**outcomes.get(one.id, silence), "at": at, "subject": one.subject} for one in group}
 
 
-def _outcomes(connections: Connections, at: str, asked: list[dict[str, Any]]) -> Outcomes:
+def _outcomes(connections: Connections, at: str, questions: list[dict[str, Any]]) -> Outcomes:
     if at == CONTROLLER:
-        return remote_tries.run(asked, SECONDS)
+        from cjsm_connect.remote import tries  # when the others have begun
+
+        return tries.run(questions, SECONDS)
     place = _place(connections.organisation, at)
     if place is None:
         why = f"the organisation file declares no vantage host {at!r}"
-        return {one["id"]: {"not_tried": why} for one in asked}
-    arguments = {"tries": asked, "seconds": SECONDS - 5}
+        return {one["id"]: {"not_tried": why} for one in questions}
+    arguments = {"tries": questions, "seconds": SECONDS - 5}
     try:
         found: Outcomes = connections.ask(place, ("tries",), "tries:main", arguments, SECONDS)
     except (Unreachable, RemoteError) as error:
-        return {one["id"]: {"error": f"{at} could not try it: {error}"} for one in asked}
+        return {one["id"]: {"error": f"{at} could not try it: {error}"} for one in questions}
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,7 @@ class Connections:
         self.organisation = organisation
         self.configuration = folder / "ssh_config"
         self.configuration.write_text(ssh_configuration(organisation, folder), encoding="utf-8")
+        self._opening = {place.name: threading.Lock() for place in places(organisation)}
 
     def ask(self, place: Place, names: tuple[str, ...], entry: str, arguments: dict[str, Any], seconds: int) -> Any:
         """Run a program of cjsm_connect.remote on a host and return its answer.
@@ -64,11 +66,19 @@ class Connections:
             Unreachable: SSH, sudo or python3 was refused or missing, or there was no answer in time.
             RemoteError: the program itself failed.
         """
+        with self._opening[place.name]:
+            pass  # a second connection beside one that is being opened would be its own
         line = programs.command(names, entry, arguments, seconds, sudo=_SUDO[place.ssh.sudo])
         code, out, err = self._with_password(place, line) if place.ssh.sudo == "password" else self._plain(place, line)
         if code:
             raise Unreachable(_why(place, code, err, seconds))
         return remote.answer(out)
+
+    def open(self, place: Place) -> None:
+        """Open the shared connection ahead of the first command. If that fails, the first command says why."""
+        argv = ["ssh", "-F", os.fspath(self.configuration), str(place.address), "true"]
+        with self._opening[place.name]:
+            subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     def _plain(self, place: Place, line: str) -> tuple[int, str, str]:
         # controlpersist=0: testinfra's own options share no connection, the configuration's do

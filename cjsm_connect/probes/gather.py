@@ -13,13 +13,16 @@ from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
 from cjsm_connect.probes import attempts, recording
 from cjsm_connect.probes.arguments import topics
-from cjsm_connect.probes.connections import Connections, Unreachable, opened
-from cjsm_connect.probes.tries import all_tries
+from cjsm_connect.probes.connections import Connections, Unreachable, opened, places
+from cjsm_connect.probes.tries import Try, all_tries
 from cjsm_connect.remote import RemoteError
 from cjsm_connect.results import CjsmError, Impact
 
 LOOK_SECONDS = 10
 OBSERVE_SECONDS = 25
+HEAD_START = (
+    0.3  # seconds; then the tries wait three for answers that must not come, and the hosts have time to be read
+)
 PERMISSION = "moj-permission-automated-mail"  # terms v10.2, clause 9
 
 Talk = Callable[[str], None]
@@ -41,15 +44,19 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
     """
     _refuse_unpermitted_mail(organisation, options)
     started = _now()
-    with opened(organisation) as connections, ThreadPoolExecutor(max_workers=32) as pool:
+    everything = all_tries(_writing_to(organisation, options))
+    workers = 3 * len(places(organisation)) + 2  # a look, tries and an observation of every host may overlap
+    with opened(organisation) as connections, ThreadPoolExecutor(workers) as pool:
         say(f"looking at {', '.join(host.name for host in organisation.hosts)}")
-        looks = {host.name: pool.submit(_look, connections, host) for host in organisation.hosts}
+        looks = {host.name: pool.submit(_look, connections, host, everything) for host in organisation.hosts}
+        for place in organisation.vantage:
+            pool.submit(connections.open, place)  # meanwhile
         found = {name: look.result() for name, look in looks.items()}
         laboratory = _laboratory(found.values())
-        everything = all_tries(_writing_to(organisation, options))
         wanted, refused = attempts.sort(everything, found, _forbidden(options, laboratory))
         say(f"trying {len(wanted)} connections, and reading the hosts")
-        tries = pool.submit(attempts.make, pool, connections, wanted)
+        tries = pool.submit(attempts.make, pool, connections, wanted, found)
+        time.sleep(HEAD_START)
         hosts = {host.name: pool.submit(_observe, connections, host, found[host.name]) for host in organisation.hosts}
         outcomes = tries.result()
         facts = {name: future.result() for name, future in hosts.items()}
@@ -85,9 +92,11 @@ def _writing_to(organisation: Organisation, options: Options) -> Organisation:
     return organisation.model_copy(update={"tests": tests})
 
 
-def _look(connections: Connections, host: Host) -> dict[str, Any]:
+def _look(connections: Connections, host: Host, everything: Iterable[Try]) -> dict[str, Any]:
+    """The first look at a host, with what is read there before anything is tried."""
+    around = attempts.asked((one for one in everything if one.around), host.name)
     try:
-        arguments = {"recipient": SELF_TEST_RECIPIENT}
+        arguments = {"recipient": SELF_TEST_RECIPIENT, "around": around}
         look: dict[str, Any] = connections.ask(host, ("look",), "look:look", arguments, LOOK_SECONDS)
     except (Unreachable, RemoteError) as error:
         return {"unreachable": str(error)}

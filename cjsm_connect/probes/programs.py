@@ -53,7 +53,7 @@ def command(names: tuple[str, ...], entry: str, arguments: dict[str, Any], secon
     text = remote.program(modules(*names), entry, arguments)
     packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
     unpack = f"import base64,zlib;exec(zlib.decompress(base64.b64decode('{packed}')))"
-    line = f"{sudo}timeout -s KILL {seconds:d} python3 -I -c {shlex.quote(unpack)}"
+    line = f"{sudo}timeout -s KILL {seconds:d} python3 -I -S -c {shlex.quote(unpack)}"
     if len(line) > LONGEST:
         raise ValueError(f"the program {entry} is too long for one command: {len(line)} of {LONGEST} characters")
     return line

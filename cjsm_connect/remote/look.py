@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from cjsm_connect.remote import firewall
 from cjsm_connect.remote.common import attempt, read
 
 MARKER = "/etc/cjsm-lab"
+READINGS = {"counters": firewall.counted}
 
 
 def look(arguments: dict[str, Any]) -> dict[str, Any]:
-    """{"marker": the lab's name or "", "discards": is mail to `arguments["recipient"]` thrown away here}."""
-    return {"marker": read(MARKER).strip(), "discards": discards(arguments["recipient"])}
+    """{"marker": the lab's name or "", "discards": is mail to `recipient` thrown away here, "readings": see there}."""
+    return {
+        "marker": read(MARKER).strip(),
+        "discards": discards(arguments["recipient"]),
+        "readings": readings(arguments),
+    }
+
+
+def readings(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What is read before all tries and after them: the outcome of each of `around` ({"id", "kind", "arguments"})."""
+    return {one["id"]: reading(one) for one in arguments["around"]}
+
+
+def reading(one: dict[str, Any]) -> dict[str, Any]:
+    """One outcome; `could_not_tell` says why there is none."""
+    try:
+        return READINGS[one["kind"]](one["arguments"])
+    except Exception as error:  # one reading that fails must not keep the host from being looked at
+        return {"could_not_tell": "%s: %s" % (type(error).__name__, error)}
 
 
 def discards(recipient: str) -> bool:

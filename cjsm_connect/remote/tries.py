@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any, Callable
 
-from cjsm_connect.remote import delivery, firewall, smtp, smuggling
+from cjsm_connect.remote import delivery, smtp, smuggling
 
 SECONDS = 40  # for all of them together: two attempts of the slowest session
 
@@ -32,15 +32,14 @@ KINDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "submit": delivery.submit,
     "mailbox": delivery.mailbox,
     "log": delivery.log,
-    "counters": firewall.counted,
 }
 
 
 def run(tries: list[dict[str, Any]], seconds: float = SECONDS) -> dict[str, dict[str, Any]]:
     """What came of each try ({"id", "kind", "arguments"}), by its id.
 
-    The keys of an outcome depend on its kind; `could_not_tell` says why it is neither a yes nor a no. A try that
-    breaks, or does not end within `seconds`, is such a case and holds up no other.
+    The keys of an outcome depend on its kind, `seconds` that it took apart; `could_not_tell` says why it is neither a
+    yes nor a no. A try that breaks, or does not end within `seconds`, is such a case and holds up no other.
     """
     outcomes: dict[str, dict[str, Any]] = {}
     threads = [threading.Thread(target=_record, args=(each, outcomes), daemon=True) for each in tries]
@@ -54,8 +53,10 @@ def run(tries: list[dict[str, Any]], seconds: float = SECONDS) -> dict[str, dict
 
 
 def _record(each: dict[str, Any], outcomes: dict[str, dict[str, Any]]) -> None:
+    begun = time.monotonic()
     try:
-        outcomes[each["id"]] = KINDS[each["kind"]](each["arguments"])
+        outcome = KINDS[each["kind"]](each["arguments"])
+        outcomes[each["id"]] = {**outcome, "seconds": round(time.monotonic() - begun, 2)}
     except Exception as error:  # a mistake of ours in one try is told there, and is no verdict
         outcomes[each["id"]] = {"could_not_tell": "%s: %s" % (type(error).__name__, smtp.printable(str(error)))}
 

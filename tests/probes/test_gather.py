@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cjsm_connect.organisation import Organisation
+from cjsm_connect.probes import attempts
 from cjsm_connect.probes import gather as module
 from cjsm_connect.probes.connections import Place, Unreachable
 from cjsm_connect.probes.gather import Options, gather
@@ -36,17 +37,26 @@ class Estate:
     unreachable: tuple[str, ...] = ()
     asked: list[tuple[str, str]] = field(default_factory=list)
     made: list[list[str]] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+
+    def open(self, place: Place) -> None:
+        self.opened.append(place.name)
 
     def ask(self, place: Place, _names: object, entry: str, arguments: dict[str, Any], _seconds: int) -> Any:
         self.asked.append((place.name, entry))
         if place.name in self.unreachable:
             raise Unreachable("SSH does not reach it")
         if entry == "look:look":
-            return self.looks[place.name]
+            return self.looks[place.name] | {"readings": self.read(arguments)}
+        if entry == "look:readings":
+            return self.read(arguments)
         if entry == "tries:main":
             self.made.append(sorted(one["id"] for one in arguments["tries"]))
             return {one["id"]: {"connection": "open", "tries so far": len(self.made)} for one in arguments["tries"]}
         return {topic: {} for topic in arguments["topics"]}
+
+    def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {one["id"]: {"tries so far": len(self.made)} for one in arguments["around"]}
 
 
 def looks(marker: str = "", discards: bool = True, **markers: str) -> dict[str, dict[str, Any]]:
@@ -63,6 +73,7 @@ def estate(monkeypatch: pytest.MonkeyPatch) -> Estate:
         yield found
 
     monkeypatch.setattr(module, "opened", opened)
+    monkeypatch.setattr(module, "HEAD_START", 0.05)
     monkeypatch.setattr(module, "all_tries", lambda _: TRIES)
     return found
 
@@ -142,11 +153,43 @@ def test_a_host_that_cannot_be_reached_is_asked_once_and_the_others_are_reported
 
 def test_what_is_read_around_the_tries_is_read_before_all_of_them_and_after_all_of_them(estate: Estate) -> None:
     outcome = gather(estate.organisation)["tries"]["counters"]
-    assert estate.made[0] == estate.made[-1] == ["counters"]
-    assert (outcome["before"]["tries so far"], outcome["after"]["tries so far"]) == (1, len(estate.made))
+    assert estate.made and not any("counters" in made for made in estate.made)
+    assert (outcome["before"]["tries so far"], outcome["after"]["tries so far"]) == (0, len(estate.made))
     assert (outcome["at"], outcome["subject"]) == ("relay", "relay")
+
+
+def test_each_host_is_observed_by_one_command_and_tried_by_one_more(estate: Estate) -> None:
+    gather(estate.organisation)
+    for host in estate.organisation.hosts:
+        assert estate.asked.count((host.name, "observe.host:observe")) == 1
+        assert estate.asked.count((host.name, "look:look")) == 1
+        assert estate.asked.count((host.name, "tries:main")) <= 1
+        assert estate.asked.count((host.name, "look:readings")) <= 1
+
+
+def test_the_tries_begin_before_the_hosts_are_read(estate: Estate) -> None:
+    gather(estate.organisation)
+    entries = [entry for _, entry in estate.asked]
+    last_try = max(index for index, entry in enumerate(entries) if entry == "tries:main")
+    assert entries.index("look:look") < last_try < entries.index("observe.host:observe")
+
+
+def test_the_vantages_are_connected_to_while_the_hosts_are_looked_at(estate: Estate) -> None:
+    gather(estate.organisation)
+    assert estate.opened == [place.name for place in estate.organisation.vantage]
 
 
 def test_a_reading_that_failed_is_no_pair(estate: Estate) -> None:
     estate.unreachable = ("relay",)
-    assert "before" not in gather(estate.organisation)["tries"]["counters"]
+    outcome = gather(estate.organisation)["tries"]["counters"]
+    assert "before" not in outcome and "relay could not be read: SSH does not reach it" in outcome["error"]
+
+
+def test_a_reading_that_could_not_tell_is_no_pair() -> None:
+    one, doubt = TRIES[4], {"could_not_tell": "nft is busy"}
+    assert attempts._pair(one, {"drop": 1}, doubt) == {
+        "could_not_tell": "nft is busy",
+        "at": "relay",
+        "subject": "relay",
+    }
+    assert "before" not in attempts._pair(one, doubt, {"drop": 1})

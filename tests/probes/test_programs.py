@@ -44,9 +44,11 @@ def answer(names: tuple[str, ...], entry: str, arguments: dict[str, object]) -> 
 
 
 def test_the_first_look_runs_as_sent() -> None:
-    assert answer(("look",), "look:look", {"recipient": "discard@selftest.invalid"}) == {
+    around = [{"id": "x", "kind": "counters", "arguments": {"table": "inet nobody-has-this"}}]
+    assert answer(("look",), "look:look", {"recipient": "discard@selftest.invalid", "around": around}) == {
         "marker": "",
         "discards": False,
+        "readings": {"x": {}},
     }
 
 
@@ -65,4 +67,4 @@ def test_every_module_is_standard_library_only_so_that_the_program_starts_anywhe
 
 def test_a_program_that_hangs_is_killed_on_the_host() -> None:
     line = programs.command(("look",), "look:look", {}, 7, sudo="sudo -n -- ")
-    assert line.startswith("sudo -n -- timeout -s KILL 7 python3 -I -c ")
+    assert line.startswith("sudo -n -- timeout -s KILL 7 python3 -I -S -c ")

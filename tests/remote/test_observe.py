@@ -122,6 +122,14 @@ def maps(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
     return answers
 
 
+def test_a_reading_that_fails_leaves_the_look_and_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "READINGS", {"broken": lambda _: 1 // 0, "fine": lambda told: {"told": told}})
+    around = [{"id": "a", "kind": "broken", "arguments": {}}, {"id": "b", "kind": "fine", "arguments": 1}]
+    found = look.readings({"around": around})
+    assert found["b"] == {"told": 1}
+    assert found["a"]["could_not_tell"].startswith("ZeroDivisionError")
+
+
 RECIPIENT = "discard@selftest.invalid"
 
 
