@@ -101,22 +101,3 @@ def outside_is_online(seen: Seen) -> None:
         raise NotTested("no host with internet_mail: nothing public by which to tell a closed port from a lost network")
     if seen.tried(f"public.own:{public[0]}")["reachable"] is not True:
         raise NotTested(f"outside does not reach port 25 of {public[0]} either, so a closed port proves nothing")
-
-
-def identity(outcome: Outcome, pinned: str | None = None) -> tuple[bool, str]:
-    """Did the server prove who it is: by its pinned key, else by chain and name? With what was seen, for people.
-
-    Raises:
-        NotTested: a certificate was seen, but could not be compared there (no CA file, or no openssl).
-    """
-    tls = outcome.get("tls")
-    if not tls or not tls["version"]:
-        return False, told(outcome)
-    if pinned:
-        return tls["peer_key_sha256"] == pinned, f"public key {tls['peer_key_sha256'] or 'unknown'}"
-    words = {True: "yes", False: "no", None: "not known"}
-    seen = f"chain verified: {words[tls['chain_verified']]}, name matches: {words[tls['name_matches']]}"
-    if tls["chain_verified"] is not False and None in (tls["chain_verified"], tls["name_matches"]):
-        raise NotTested(f"a certificate was shown, but could not be compared: {seen}")
-    proved = tls["chain_verified"] is True and tls["name_matches"] is True
-    return proved, f"{seen}, {tls['error']}" if tls["error"] else seen

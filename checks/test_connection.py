@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, answers, control, each, identity, told, turned_away
+from checks.sessions import accepted, answers, control, each, told, turned_away
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.probes.tries import domains
 from cjsm_connect.results.judge import Verdict
@@ -14,23 +14,6 @@ MODERN = ("TLSv1.2", "TLSv1.3")
 def handshakes(seen: Seen) -> list[str]:
     """The tries with each address of the hub."""
     return [f"hub.handshake:{seen.host.name}:{address}" for address in seen.organisation.hub.addresses]
-
-
-@check(
-    "connection.hub-identity",
-    requirement="connection.hub-identity",
-    role="relay",
-    vantage="relay",
-    impact="hub-handshake",
-    title="The hub proves its identity to the relay",
-    remedy="compare hub.match and hub.ca_file in organisation.toml with what the engineer gave; mail waits",
-)
-def test_hub_identity(seen: Seen, verdict: Verdict) -> None:
-    for outcome in each(seen, handshakes(seen)):
-        proved, observed = identity(outcome)
-        verdict(
-            proved, expected=f"chain to the operator's CA, name {seen.organisation.hub.match[0]}", observed=observed
-        )
 
 
 @check(
@@ -94,20 +77,6 @@ def test_hub_asks_certificate(seen: Seen, verdict: Verdict) -> None:
         control(seen, identifier, "EHLO")
         anonymous = seen.tried(identifier.replace("hub.handshake", "hub.no-certificate"))
         verdict(turned_away(anonymous), expected="a refusal", observed=told(anonymous), warn=True)
-
-
-@check(
-    "connection.relay-identity",
-    requirement="connection.relay-identity",
-    role="relay",
-    vantage="hub",
-    impact="local-active",
-    title="The relay proves its identity to the hub",
-    remedy="cjsm apply; then compare the certificate that came back with the relay's name",
-)
-def test_relay_identity(seen: Seen, verdict: Verdict) -> None:
-    proved, observed = identity(seen.tried(f"relay.hub:{seen.host.name}"))
-    verdict(proved, expected=f"chain to the operator's CA, name {seen.host.fqdn}", observed=observed)
 
 
 @check(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, control, each, identity, refused, told, turned_away
+from checks.sessions import accepted, control, each, refused, told, turned_away
 from cjsm_connect.organisation import Host
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import NotTested, Verdict
@@ -30,21 +30,6 @@ def asked(seen: Seen, name: str) -> list[str]:
 def pinned(seen: Seen) -> str | None:
     """The public key that the organisation file pins for this host, where keys are pinned."""
     return seen.host.inner_fingerprint if seen.organisation.inner.mode == "pinned" else None
-
-
-@check(
-    "connection.inner-identity",
-    requirement="connection.inner-hop",
-    role=BOTH_ENDS,
-    vantage="other end of the inner hop",
-    impact="local-active",
-    title="Each end of the inner hop proves its identity",
-    remedy="cjsm apply; compare the certificate's names with hosts.fqdn",
-)
-def test_inner_identity(seen: Seen, verdict: Verdict) -> None:
-    for outcome in each(seen, asked(seen, "session")):
-        proved, observed = identity(outcome, pinned(seen))
-        verdict(proved, expected=pinned(seen) or f"chain to the inner CA, name {seen.host.fqdn}", observed=observed)
 
 
 @check(
