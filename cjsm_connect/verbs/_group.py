@@ -21,6 +21,7 @@ VERBS = {
     "evidence": "check, then write the signed bundle and the report",
     "verify": "verify a bundle offline with the organisation's public key",
     "review": "judge bundles by criteria, with a decision record each",
+    "probe": "a relay, or many, as a stranger sees them: EHLO, STARTTLS, QUIT",
     "status": "what differs now from what should be",
     "history": "the generations of every host, with what each replaced",
     "rollback": "back to how the hosts were after an earlier generation",

@@ -1,0 +1,271 @@
+"""What a stranger's mail server shows to who only says EHLO, STARTTLS and QUIT; as plain data, each fact apart.
+
+Nothing here sends MAIL: no address is tried, and no message can be delivered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtensionOID
+
+from cjsm_connect.engineer.line import CERTIFICATE_REQUEST, SERVER_HELLO, Line, Reply, Trouble, opened
+from cjsm_connect.engineer.targets import Target
+from cjsm_connect.evidence import shown
+from cjsm_connect.evidence.statement import timestamp
+from cjsm_connect.remote import handshake
+
+SCHEMA = 1
+NAME_SECONDS = 10.0
+MOST_CERTIFICATES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to ask. `certificate` and `authorities` are paths of PEM files; `bind` is the address to come from."""
+
+    helo: str
+    certificate: str | None = None
+    authorities: str | None = None
+    bind: str | None = None
+    versions: bool = True
+    unoffered: Mapping[str, str] | None = None  # TLS versions that this machine cannot offer, and why
+
+
+def unoffered() -> dict[str, str]:
+    """The positive control: versions that a client here cannot speak even with a server that speaks everything."""
+    found = {version: handshake.cannot_offer(_only(version)) for version in handshake.VERSIONS}
+    return {version: why for version, why in found.items() if why}
+
+
+def _only(version: str) -> dict[str, Any]:
+    return {"minimum": version, "maximum": version, "ciphers": handshake.EVERY_CIPHER}
+
+
+async def probe(target: Target, manner: Manner) -> dict[str, Any]:
+    """Everything about one target. Never raises for what it says or does."""
+    started = datetime.now(UTC)
+    clock = time.monotonic()
+    facts: dict[str, Any] = {"schema": SCHEMA, "target": str(target), "started": timestamp(started)}
+    try:
+        facts["addresses"] = await _addresses(target)
+        facts["address"] = facts["addresses"][0]
+        facts["ptr"] = await _ptr(facts["address"], target.port)
+        facts["session"] = await _session(target, facts["address"], manner)
+        facts["outcome"] = facts["session"]["outcome"]
+        if manner.versions and facts["session"]["starttls"] == "offered":
+            facts["versions"] = await _versions(target, facts["address"], manner)
+    except Trouble as trouble:
+        facts |= {"outcome": trouble.kind, "said": str(trouble)}
+    facts["seconds"] = round(time.monotonic() - clock, 2)
+    return facts
+
+
+async def _addresses(target: Target) -> list[str]:
+    """All addresses of the name, in the order in which they should be tried (RFC 6724)."""
+    try:
+        async with asyncio.timeout(NAME_SECONDS):
+            rows = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        raise Trouble("no_name", f"no answer to the name {target.host} within {NAME_SECONDS:.0f} s") from None
+    except OSError as error:
+        raise Trouble("no_name", f"the name {target.host} has no address: {error.strerror or error}") from None
+    return list(dict.fromkeys(str(row[4][0]) for row in rows))
+
+
+async def _ptr(address: str, port: int) -> str:
+    """The name of the address; "" when it has none or nobody tells."""
+    try:
+        async with asyncio.timeout(NAME_SECONDS):
+            name, _ = await asyncio.get_running_loop().getnameinfo((address, port), socket.NI_NAMEREQD)
+    except (TimeoutError, OSError):
+        return ""
+    return shown(name)
+
+
+async def _session(target: Target, address: str, manner: Manner) -> dict[str, Any]:
+    """The one full conversation: greeting, EHLO, STARTTLS, EHLO, QUIT."""
+    facts: dict[str, Any] = {"outcome": "answered", "stage": "connect", "starttls": "not known", "said": ""}
+    try:
+        line = await opened(address, target.port, manner.bind)
+    except Trouble as trouble:
+        return facts | {"outcome": trouble.kind, "said": str(trouble), "client_certificate": "not known"}
+    try:
+        await _conversed(line, target, manner, facts)
+        await line.command("QUIT")
+    except Trouble as trouble:
+        if facts["stage"] != "quit":  # how it ends after all answers is nobody's business
+            facts |= {"outcome": trouble.kind, "said": str(trouble)}
+    finally:
+        facts["client_certificate"] = _certificate_wanted(line, facts)
+        line.close()
+    return facts
+
+
+async def _conversed(line: Line, target: Target, manner: Manner, facts: dict[str, Any]) -> None:
+    facts["stage"] = "greeting"
+    facts["greeting"] = _expected(await line.reply(), 220, "greeting")
+    facts["stage"] = "ehlo"
+    told = await line.command(f"EHLO {manner.helo}")
+    facts["ehlo"] = _expected(told, 250, "EHLO")
+    facts |= _capabilities(told)
+    if facts["starttls"] != "offered":
+        facts["stage"] = "quit"
+        return
+    facts["stage"] = "starttls"
+    _expected(await line.command("STARTTLS"), 220, "STARTTLS")
+    facts["stage"] = "tls"
+    try:
+        await line.handshake(_context(manner, {}), _server_name(target))
+    finally:
+        facts["tls"] = _tls(line, target)
+    facts["stage"] = "ehlo over TLS"  # with TLS 1.3 a client certificate is refused only here (RFC 8446, 4.6.2)
+    facts |= _capabilities(await line.command(f"EHLO {manner.helo}")) | {"starttls": "offered"}
+    facts["stage"] = "quit"
+    if manner.authorities:
+        facts["chain"] = await _chain(target, line, manner)
+
+
+def _expected(reply: Reply, code: int, what: str) -> dict[str, Any]:
+    if reply.code != code:
+        kind = "busy" if reply.code == 421 else "turned_away"
+        raise Trouble(kind, f"expected {code} to {what}, found {reply.code} {reply.text}")
+    return {"code": reply.code, "text": reply.text}
+
+
+def _capabilities(told: Reply) -> dict[str, Any]:
+    """What EHLO lists; RFC 1869. `size` is in bytes, None when it is not said (RFC 1870)."""
+    words = [line.upper().split() for line in told.lines[1:] if line.strip()]
+    names = {row[0]: row[1:] for row in words}
+    size = names.get("SIZE", [])
+    return {
+        "starttls": "offered" if "STARTTLS" in names else "not offered",
+        "size": int(size[0]) if size and size[0].isdecimal() and len(size[0]) < 20 else None,
+        "extensions": [shown(name, 40) for name in names],
+    }
+
+
+def _certificate_wanted(line: Line, facts: Mapping[str, Any]) -> str:
+    """asked: the server requested one in the handshake. Whether it insists, only the session after it shows."""
+    if "tls" not in facts:
+        return "not known"
+    return "asked" if CERTIFICATE_REQUEST in line.heard else "not asked" if line.tls else "not known"
+
+
+def _context(manner: Manner, options: Mapping[str, Any]) -> ssl.SSLContext:
+    return handshake.context({"certificate": manner.certificate, **options})
+
+
+def _server_name(target: Target) -> str | None:
+    """What SNI carries (RFC 6066): a name, never an address."""
+    return None if target.is_address else target.host
+
+
+def _tls(line: Line, target: Target) -> dict[str, Any]:
+    if line.tls is None:
+        return {"version": None, "cipher": None, "certificates": []}
+    chain = [_certificate(one) for one in _chain_of(line.tls)[:MOST_CERTIFICATES]]
+    names = chain[0].get("names", []) if chain else []
+    return {
+        "version": line.tls.version(),
+        "cipher": (line.tls.cipher() or ("",))[0],
+        "certificates": chain,
+        "name_matches": None if target.is_address or not chain else carries(names, target.host),
+    }
+
+
+def _chain_of(wrapped: ssl.SSLObject) -> list[bytes]:
+    """The certificates that the server sent, in DER. Python 3.13 has a public name for it."""
+    public = getattr(wrapped, "get_unverified_chain", None)
+    if public:
+        return list(public())
+    inner = wrapped._sslobj.get_unverified_chain() or []  # type: ignore[attr-defined]
+    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in inner]
+
+
+def _certificate(der: bytes) -> dict[str, Any]:
+    try:
+        found = x509.load_der_x509_certificate(der)
+        return {
+            "subject": shown(found.subject.rfc4514_string(), 300),
+            "issuer": shown(found.issuer.rfc4514_string(), 300),
+            "names": [shown(name, 253) for name in _names(found)[:100]],
+            "not_before": timestamp(found.not_valid_before_utc),
+            "not_after": timestamp(found.not_valid_after_utc),
+            "pem": found.public_bytes(serialization.Encoding.PEM).decode(),
+        }
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
+        return {"problem": f"not a certificate that can be read: {shown(error)}"}
+
+
+def _names(found: x509.Certificate) -> list[str]:
+    try:
+        names = found.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
+    except x509.ExtensionNotFound:
+        return []
+    assert isinstance(names, x509.SubjectAlternativeName)
+    return names.get_values_for_type(x509.DNSName)
+
+
+def carries(names: list[str], wanted: str) -> bool:
+    """Is this host one of a certificate's names? A star stands for one whole label on the left (RFC 6125, 6.4.3)."""
+    host = wanted.lower().rstrip(".")
+    above = host.partition(".")[2]
+    return any(name.lower() == host or (above and name.lower() == f"*.{above}") for name in names)
+
+
+async def _chain(target: Target, line: Line, manner: Manner) -> dict[str, Any]:
+    """A second handshake that verifies: {"verified": true | false | None for "could not tell", "said": why}."""
+    address = line.connection.getpeername()[0]
+    _, trouble = await _shaken(target, address, manner, {"authorities_file": manner.authorities})
+    if trouble is None:
+        return {"verified": True, "said": ""}
+    return {"verified": False if trouble.kind == "tls_distrusted" else None, "said": str(trouble)}
+
+
+async def _shaken(
+    target: Target, address: str, manner: Manner, options: Mapping[str, Any]
+) -> tuple[set[int], Trouble | None]:
+    """Only the handshake, in a session of its own: the messages of it that came, and what stood in the way."""
+    heard: set[int] = set()
+    try:
+        line = await opened(address, target.port, manner.bind)
+        heard = line.heard
+        try:
+            _expected(await line.reply(), 220, "greeting")
+            _expected(await line.command(f"EHLO {manner.helo}"), 250, "EHLO")
+            _expected(await line.command("STARTTLS"), 220, "STARTTLS")
+            await line.handshake(_context(manner, options), _server_name(target))
+        finally:
+            line.close()
+    except Trouble as trouble:
+        return heard, trouble
+    return heard, None
+
+
+async def _versions(target: Target, address: str, manner: Manner) -> dict[str, str]:
+    """Of each TLS version: accepted, refused, or why it could not be told; one session after the other."""
+    controls = manner.unoffered or {}
+    return {
+        version: f"not tested: {controls[version]}"
+        if version in controls
+        else await _speaks(target, address, manner, version)
+        for version in handshake.VERSIONS
+    }
+
+
+async def _speaks(target: Target, address: str, manner: Manner, version: str) -> str:
+    """A ServerHello accepts the version, whatever becomes of a client without the right certificate."""
+    heard, trouble = await _shaken(target, address, manner, _only(version))
+    if trouble is None or SERVER_HELLO in heard:
+        return "accepted"
+    return "refused" if trouble.kind == "tls_refused" else f"not tested: {trouble}"
