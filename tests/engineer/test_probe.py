@@ -15,6 +15,8 @@ from cjsm_connect.engineer.targets import Target
 from cjsm_connect.verbs.probe import command
 from tests.remote.servers import Authority, scripted, serving, starttls
 
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion")  # asking for old versions is the point
+
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
