@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from checks.framework import check
-from checks.sessions import accepted, answers, control, each, told, turned_away
+from checks.sessions import Outcome, accepted, answers, control, each, told, turned_away
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.probes.tries import domains
-from cjsm_connect.results.judge import Verdict
+from cjsm_connect.results.judge import NotTested, Verdict
 
 MODERN = ("TLSv1.2", "TLSv1.3")
 
@@ -14,6 +16,20 @@ MODERN = ("TLSv1.2", "TLSv1.3")
 def handshakes(seen: Seen) -> list[str]:
     """The tries with each address of the hub."""
     return [f"hub.handshake:{seen.host.name}:{address}" for address in seen.organisation.hub.addresses]
+
+
+def offered_tls(seen: Seen) -> Iterator[Outcome]:
+    """The sessions with each address of the hub. What asks about TLS means nothing where none was to be had.
+
+    Raises:
+        NotTested: STARTTLS was not offered; connection.hub-identity says so.
+    """
+    for outcome in each(seen, handshakes(seen)):
+        if outcome.get("offers_starttls") is False and seen.organisation.hub.mode != "implicit":
+            raise NotTested(
+                "the hub offered no STARTTLS, or somebody on the way took it out: see connection.hub-identity"
+            )
+        yield outcome
 
 
 @check(
@@ -26,7 +42,7 @@ def handshakes(seen: Seen) -> list[str]:
     remedy="tell the engineer which version the hub chose; the relay offers nothing older",
 )
 def test_hub_modern_tls(seen: Seen, verdict: Verdict) -> None:
-    for outcome in each(seen, handshakes(seen)):
+    for outcome in offered_tls(seen):
         tls = outcome["tls"] or {"version": None, "cipher": None}
         verdict(tls["version"] in MODERN, expected=" or ".join(MODERN), observed=f"{tls['version']} {tls['cipher']}")
 
@@ -41,7 +57,7 @@ def test_hub_modern_tls(seen: Seen, verdict: Verdict) -> None:
     remedy="ask the engineer whether the certificate and the address of the relay are entered at the hub",
 )
 def test_hub_greets_us(seen: Seen, verdict: Verdict) -> None:
-    for outcome in each(seen, handshakes(seen)):
+    for outcome in offered_tls(seen):
         greeted = answers(outcome, "EHLO") == ([250] if seen.organisation.hub.mode == "implicit" else [250, 250])
         verdict(greeted, expected="250 to EHLO inside TLS", observed=told(outcome))
 
@@ -73,7 +89,7 @@ def test_hub_takes_our_size(seen: Seen, verdict: Verdict) -> None:
     remedy="tell the engineer: whoever reaches the hub could speak to it without a certificate",
 )
 def test_hub_asks_certificate(seen: Seen, verdict: Verdict) -> None:
-    for identifier in handshakes(seen):
+    for identifier, _ in zip(handshakes(seen), offered_tls(seen), strict=True):
         control(seen, identifier, "EHLO")
         anonymous = seen.tried(identifier.replace("hub.handshake", "hub.no-certificate"))
         verdict(turned_away(anonymous), expected="a refusal", observed=told(anonymous), warn=True)
@@ -118,6 +134,7 @@ def test_relay_takes_declared_size(seen: Seen, verdict: Verdict) -> None:
     remedy="cjsm apply; then give the mail server a postmaster for the domain (RFC 5321 4.5.1)",
 )
 def test_every_domain(seen: Seen, verdict: Verdict) -> None:
+    control(seen, f"relay.hub:{seen.host.name}")  # a relay that takes nothing at all says nothing about a domain
     asked = domains.asked(seen.organisation)
     for outcome in each(seen, [f"domains.{domain}:{seen.host.name}" for domain in asked]):
         verdict(accepted(outcome), expected=f"250 to RCPT TO in {len(asked)} domains", observed=told(outcome))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from checks import nftables
 from checks.framework import check
+from checks.test_firewall import rules_apply
+from cjsm_connect.organisation.flows import for_host
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
@@ -61,6 +65,7 @@ def test_change_confirmed(seen: Seen, verdict: Verdict) -> None:
     remedy=f"{APPLY}; then look at `systemctl status ulogd2`",
 )
 def test_drops_recorded(seen: Seen, verdict: Verdict) -> None:
+    rules_apply(seen, verdict)
     counters = seen.fact("firewall", "counters")
     for chain, rules in nftables.rules_of(seen).items():
         dropping = [rule for rule in rules if rule["verdict"] == "drop" and not rule["match"]]
@@ -91,6 +96,34 @@ def test_foreign_tables(seen: Seen, verdict: Verdict) -> None:
         translating = [chain["name"] for chain in chains if chain["type"] == "nat" and chain["rules"]]
         verdict(not translating, expected=expected, observed=f"{name} translates addresses ({', '.join(translating)})")
     verdict(not foreign, expected=expected, observed=", ".join(foreign) or "none", warn=True)
+
+
+@check(
+    "firewall.only-needed-services",
+    requirement="firewall.only-needed-services",
+    role=EVERY_HOST,
+    title="Programs listen on the network only where a declared flow leads to them",
+    remedy="`ss -ltnp` names the program: bind it to 127.0.0.1 or disable its unit; or declare the flow and why",
+)
+def test_only_needed_services(seen: Seen, verdict: Verdict) -> None:
+    declared = {port for flow in for_host(seen.organisation, seen.host).incoming for port in flow.ports}
+    needed = declared | {seen.host.ssh.port}
+    rows = [row for row in seen.fact("system", "listeners") if row["protocol"] == "tcp" and _is_open(row["address"])]
+    others = sorted(
+        {
+            f"{row['address']} port {row['port']} ({', '.join(row['processes'])})"
+            for row in rows
+            if row["port"] not in needed
+        }
+    )
+    expected = f"TCP ports {', '.join(map(str, sorted(needed)))} only"
+    # the rules still drop what comes for it: one mistake away from being reached, and not reached yet
+    verdict(not others, expected=expected, observed="; ".join(others) or "only those", warn=True)
+
+
+def _is_open(address: str) -> bool:
+    """Does a socket bound there hear others than this host? "*" is every address."""
+    return address == "*" or not ip_address(address).is_loopback
 
 
 @check(

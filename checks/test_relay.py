@@ -124,6 +124,9 @@ def test_no_other_way_out(seen: Seen, verdict: Verdict) -> None:
     verdict(kept, expected="relay_transport = error:... or retry:...", observed=f"relay_transport = {value}")
     verdict(not setting(seen, "relayhost"), expected="no relayhost", observed=setting(seen, "relayhost"))
     clients = [name for name, found in seen.fact("relay", "services").items() if found["command"] in ("smtp", "lmtp")]
+    for name in clients:
+        fallback = option(seen, name, "smtp_fallback_relay")
+        verdict(not fallback, expected=f"{name}: no smtp_fallback_relay", observed=f"{name}: {fallback or 'none'}")
     others = sorted(set(clients) - {"cjsm/unix", "inner/unix"})
     verdict(not others, expected="smtp(8) only as cjsm and inner", observed=", ".join(others) or ", ".join(clients))
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from cjsm_connect.results import CjsmError
 
@@ -24,18 +25,26 @@ MARKER = "/etc/cjsm-lab"
 """Only the lab's hosts have it; without it nothing is broken."""
 
 Execute = Callable[[Sequence[str], str | None], subprocess.CompletedProcess[str]]
+Certify = Callable[..., str]
+"""By whom ("hub": the operator, "inner": the organisation), for which request, and what is wrong; gives a chain."""
 
 
 class FaultError(CjsmError):
     """A fault could not be made, or had no effect."""
 
 
+def nobody_certifies(authority: str, request: str, **wrong: Any) -> str:
+    """For hosts without a certificate authority at hand."""
+    raise FaultError(f"expected an authority that certifies as {authority}; only the lab has one")
+
+
 @dataclass(frozen=True)
 class Patient:
-    """The host that is broken. `execute` runs a command on it as root."""
+    """The host that is broken. `execute` runs a command on it as root, `certify` is the lab's authority."""
 
     name: str
     execute: Execute
+    certify: Certify = nobody_certifies
 
     def run(
         self, argv: Sequence[str], input: str | None = None, *, check: bool = True

@@ -105,11 +105,18 @@ def over_limit_clean(host: Patient) -> None:
 
 @fault("antivirus.old-signatures", host="relay", violates="antivirus.signatures")
 def old_signatures(host: Patient) -> None:
-    """freshclam was stopped five days ago."""
+    """freshclam was stopped ten days ago."""
     host.run(["systemctl", "disable", "--now", "clamav-freshclam.service"])
-    date = host.run(["date", "-d", "5 days ago", "+%a %b %e %H:%M:%S %Y"]).stdout.strip()
+    date = host.run(["date", "-d", "10 days ago", "+%a %b %e %H:%M:%S %Y"]).stdout.strip()
     lines = [f"{date} -> ClamAV update process started at {date}", f"{date} -> lab.hdb is up-to-date"]
     host.write(FRESHCLAM_LOG, "\n".join(lines) + "\n")
+
+
+@fault("antivirus.updates-disabled", host="relay", violates="antivirus.signatures")
+def updates_disabled(host: Patient) -> None:
+    """Updates were switched off an hour ago: the signatures are still new."""
+    host.run(["systemctl", "disable", "--now", "clamav-freshclam.service"])
+    assert host.run(["systemctl", "is-enabled", "clamav-freshclam.service"], check=False).stdout.strip() == "disabled"
 
 
 @fault("antivirus.other-source", host="relay", violates="antivirus.signatures")

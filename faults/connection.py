@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from faults import FaultError, Patient, fault
 
 HUB_SIDE = "postfix/cjsm-listener"
 INNER_SIDE = "postfix/cjsm-inner-listener"
+
+TAMPERING = "table ip tampering {{ chain arriving {{ type filter hook input priority mangle; {rule}; }}; }}\n"
 
 # why further requirements must fail too
 CONFIGURED = "what was tried and what is configured are judged apart, and both are wrong"
@@ -31,6 +35,20 @@ def override(host: Patient, log_name: str, **settings: str) -> None:
     host.run(["postfix", "reload"])
 
 
+def spoken(host: Patient, agreed: str, *words: str) -> None:
+    """Prove by a handshake that the hub's listener speaks it: an OpenSSL that allows it on paper may refuse it still.
+
+    Reloaded, Postfix lets its old processes end by themselves: the first answer may be one of theirs.
+    """
+    where = service(host, HUB_SIDE).removesuffix("/inet")
+    for _ in range(20):
+        said = host.run(["openssl", "s_client", "-connect", where, "-starttls", "smtp", *words], "QUIT\n", check=False)
+        if re.search(rf"New, .*{agreed}", said.stdout):
+            return
+        host.run(["sleep", "0.1"])
+    raise AssertionError(f"{agreed} is not spoken: {said.stderr.strip()[-200:]}")
+
+
 def configure(host: Patient, **settings: str) -> None:
     """Give the whole mail server other settings, and prove that Postfix took them up."""
     for name, value in settings.items():
@@ -52,6 +70,33 @@ def configure(host: Patient, **settings: str) -> None:
 def clear_text_to_relay(host: Patient) -> None:
     """TLS became optional at the hub's listener, so that a sender with trouble could get through."""
     override(host, HUB_SIDE, smtpd_tls_security_level="may", smtpd_client_restrictions="")
+
+
+GREETS = """
+import socket
+with socket.create_connection(("hub.cjsm.example", 4545), 5) as hub:
+    hub.recv(4096)
+    hub.sendall(b"EHLO relay.council.example\\r\\n")
+    print(hub.recv(4096).decode().replace("\\r", ""))
+"""
+
+
+@fault(
+    "connection.starttls-stripped",
+    host="relay",
+    violates="connection.hub-identity",
+    entails={
+        "connection.mail-both-ways": "mail to the hub waits for TLS",
+        "firewall.foreign-tables": "what strips it is made of nftables here, and of a table of its own",
+    },
+)
+def starttls_stripped(host: Patient) -> None:
+    """A device on the way blots out the word STARTTLS in what the hub says, as some inspect mail."""
+    offer = host.run(["python3", "-c", GREETS]).stdout.replace("\n", "\r\n").index("STARTTLS")
+    word = f"@ih,{8 * offer},64"
+    rule = f"ip saddr 203.0.113.20 tcp sport 4545 {word} {0x5354415254544C53} {word} set {0x5858585858585858}"
+    host.run(["nft", "-f", "-"], input=TAMPERING.format(rule=rule))
+    assert "STARTTLS" not in host.run(["python3", "-c", GREETS]).stdout
 
 
 @fault(
@@ -99,6 +144,28 @@ def old_tls(host: Patient) -> None:
         smtpd_tls_req_ccert="no",
         smtpd_client_restrictions="",
     )
+    spoken(host, "Cipher is [^(]", "-tls1", "-cipher", "ALL:@SECLEVEL=0")
+
+
+@fault(
+    "connection.weak-ciphers",
+    host="relay",
+    violates="connection.modern-tls",
+    entails={
+        "connection.only-the-hub": "Postfix speaks no such cipher with a listener that demands a certificate",
+        "relay.only-the-hub": CONFIGURED,
+    },
+)
+def weak_ciphers(host: Patient) -> None:
+    """A list of ciphers from the internet lets in some that do not encrypt at all."""
+    override(
+        host,
+        HUB_SIDE,
+        tls_high_cipherlist="ALL:eNULL:@SECLEVEL=0",
+        smtpd_tls_req_ccert="no",
+        smtpd_client_restrictions="",
+    )
+    spoken(host, "NULL-SHA", "-tls1_2", "-cipher", "eNULL:@SECLEVEL=0")
 
 
 @fault(
@@ -208,6 +275,12 @@ def inner_clear_text(host: Patient) -> None:
 def public_open_relay(host: Patient) -> None:
     """The whole internet became "my network", so that a supplier could send."""
     configure(host, mynetworks="0.0.0.0/0 127.0.0.0/8")
+
+
+@fault("connection.public-open-by-domain", host="mail", violates="connection.no-open-relay")
+def public_open_by_domain(host: Patient) -> None:
+    """Every domain counts as the mail server's own to relay for."""
+    configure(host, relay_domains="static:all")
 
 
 @fault(

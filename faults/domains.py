@@ -41,10 +41,21 @@ def forgotten_domain(host: Patient) -> None:
     edit(host, "relay_domains", f"{SECOND} OK\n", "")
 
 
+@fault(
+    "domains.forgotten-recipients",
+    host="relay",
+    violates="domains.one-list",
+    entails={"connection.every-domain": "no recipient of the domain is accepted"},
+)
+def forgotten_recipients(host: Patient) -> None:
+    """One of the organisation's domains is missing in the table of recipients only."""
+    edit(host, "recipients", f"{SECOND} reject_unverified_recipient, permit\n", "")
+
+
 @fault("domains.strangers-domain", host="relay", violates="domains.one-list")
 def strangers_domain(host: Patient) -> None:
     """Mail is taken for a domain that nobody declared."""
-    edit(host, "relay_domains", "council.example OK", "elsewhere.example OK\ncouncil.example OK")
+    edit(host, "relay_domains", f"{SECOND} OK", f"elsewhere.example OK\n{SECOND} OK")
 
 
 @fault("domains.subdomains-too", host="relay", violates="domains.one-list")
@@ -59,6 +70,21 @@ def not_compiled(host: Patient) -> None:
     host.replace(f"{MAPS}/relay_domains", "council.example OK", "new.council.example OK\ncouncil.example OK")
     rows = host.run(["postmap", "-s", f"lmdb:{MAPS}/relay_domains"]).stdout
     assert "new.council.example" not in rows
+
+
+@fault(
+    "domains.hubs-mail-to-the-hub",
+    host="relay",
+    violates="connection.no-open-relay",
+    entails={
+        "domains.one-list": "cjsm.net is none of the organisation's domains",
+        "connection.addresses-as-agreed": "the organisation's own domain with the suffix is below cjsm.net too",
+    },
+)
+def hubs_mail_to_the_hub(host: Patient) -> None:
+    """The relay takes mail for cjsm.net from the hub, and sends it back: a loop."""
+    edit(host, "relay_domains", f"{SECOND} OK", f".cjsm.net OK\n{SECOND} OK")
+    edit(host, "recipients", f"{SECOND} reject", f".cjsm.net permit\n{SECOND} reject")
 
 
 @fault(

@@ -6,6 +6,7 @@ from cjsm_connect.remote.firewall import BOOT, MAIN, PENDING
 from faults import Patient, fault
 
 TABLE = ("inet", "cjsm")
+INPUT = "type filter hook input priority filter; policy drop;"
 OUTPUT = "type filter hook output priority filter; policy drop;"
 BY_HAND = {
     "firewall.never-disabled": "the live rules are no longer those of the boot file",
@@ -72,15 +73,7 @@ def policy_accept(host: Patient) -> None:
     "firewall.flushed",
     host="relay",
     violates="firewall.default-deny",
-    entails=NOT_THE_FILE
-    | OPEN
-    | {
-        "firewall.egress": "without rules this host drops nothing on its way out",
-        "firewall.declared-flows-open": "there is no rule for them",
-        "firewall.drops-recorded": "nothing is dropped",
-        "firewall.path-mtu-discovery": "there is no rule that lets it pass",
-        "firewall.anti-spoofing": "there is no rule that drops forged packets",
-    },
+    entails=NOT_THE_FILE | OPEN | {"firewall.egress": "connections that nobody declared get out"},
 )
 def flushed(host: Patient) -> None:
     """Somebody stopped the firewall to look for a fault, and forgot it."""
@@ -98,6 +91,32 @@ def asleep(host: Patient) -> None:
     """The table is there with all its rules, and dormant: none of them applies."""
     host.run(["nft", "add table inet cjsm { flags dormant ; }"])
     assert "dormant" in host.run(["nft", "list", "table", *TABLE]).stdout
+
+
+@fault(
+    "firewall.ipv6-open",
+    host="mail",
+    violates="firewall.only-declared-flows",
+    entails={"firewall.administration": "SSH by IPv6 passes from anywhere too"},
+)
+def ipv6_open(host: Patient) -> None:
+    """Nobody uses IPv6, so that everything of it may pass."""
+    rewritten(host, INPUT, f'{INPUT}\n\t\tmeta nfproto ipv6 accept comment "not used"')
+    assert "meta nfproto ipv6 accept" in chain(host, "input")
+
+
+@fault("firewall.range-in-a-hurry", host="relay", violates="firewall.only-declared-flows")
+def range_in_a_hurry(host: Patient) -> None:
+    """The inner listener is open to the whole LAN, printers included."""
+    rewritten(host, "ip saddr 192.0.2.10 ip daddr 198.51.100.10 tcp dport 2525", "tcp dport 2525")
+    assert "\t\ttcp dport 2525 ct state new" in chain(host, "input")
+
+
+@fault("firewall.file-ahead", host="relay", violates="firewall.never-disabled")
+def file_ahead(host: Patient) -> None:
+    """A rule was written into the file and never loaded: the next reboot opens what nobody expects then."""
+    host.replace(BOOT, INPUT, f'{INPUT}\n\t\ttcp dport 8080 accept comment "for the supplier"')
+    assert "8080" not in chain(host, "input")
 
 
 @fault("firewall.disabled-at-boot", host="relay", violates="firewall.never-disabled")
@@ -178,6 +197,21 @@ def translated(host: Patient) -> None:
     chain = "chain arriving { type nat hook prerouting priority dstnat; tcp dport 8025 redirect to :2525; }"
     host.run(["nft", "-f", "-"], input=f"table ip portmap {{ {chain}; }}\n")
     assert "redirect to :2525" in host.run(["nft", "list", "table", "ip", "portmap"]).stdout
+
+
+@fault("firewall.behind-translation", host="firewall", violates="firewall.foreign-tables")
+def behind_translation(host: Patient) -> None:
+    """A port of the firewall leads by address translation to the mail server, past the flow that was declared."""
+    chain = "chain arriving { type nat hook prerouting priority dstnat; tcp dport 8025 dnat to 192.0.2.10:25; }"
+    host.run(["nft", "-f", "-"], input=f"table ip portmap {{ {chain}; }}\n")
+    assert "dnat to 192.0.2.10:25" in host.run(["nft", "list", "table", "ip", "portmap"]).stdout
+
+
+@fault("firewall.extra-port", host="mail", violates="firewall.only-needed-services")
+def extra_port(host: Patient) -> None:
+    """A service for a test listens on every address; only the firewall still keeps it from the world."""
+    host.run(["systemd-run", "--unit=supplier", "--socket-property=ListenStream=0.0.0.0:8080", "cat"])
+    assert "0.0.0.0:8080" in host.run(["ss", "-Hltn"]).stdout
 
 
 @fault("firewall.unconfirmed", host="mail", violates="firewall.never-disabled")

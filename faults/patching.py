@@ -9,6 +9,7 @@ from faults import Patient, fault
 OURS = "/etc/apt/apt.conf.d/60cjsm"
 AFTER_OURS = "/etc/apt/apt.conf.d/99own"
 SOURCES = "/etc/apt/sources.list.d/debian.sources"
+RELEASES = "/usr/share/distro-info/debian.csv"
 FIRST_SEEN = "/var/lib/cjsm/patching/first-seen.json"
 
 
@@ -90,3 +91,38 @@ def old_lists(host: Patient) -> None:
     host.run(["touch", "-d", "10 days ago", "/var/lib/apt/periodic/update-stamp", "/var/lib/apt/lists/partial"])
     state = json.loads(host.read(FIRST_SEEN))
     host.write(FIRST_SEEN, json.dumps({key: value for key, value in state.items() if key != "lists_updated"}))
+
+
+@fault("patching.overdue", host="firewall", violates="patching.timely")
+def overdue(host: Patient) -> None:
+    """A fix was seen twenty days ago, and is still not installed."""
+    package = "ulogd2"
+    fixed = host.run(["dpkg-query", "-W", "-f", "${Version}", package]).stdout
+    host.replace("/var/lib/dpkg/status", f"Version: {fixed}\n", "Version: 0.1\n")
+    host.run(["/usr/bin/python3", "-I", "/usr/local/lib/cjsm/pending-updates"])
+    state = json.loads(host.read(FIRST_SEEN))
+    state["pending"][f"{package} {fixed}"]["first_seen"] -= 20 * 86400
+    host.write(FIRST_SEEN, json.dumps(state))
+
+
+@fault("patching.release-ended", host="mail", violates="patching.supported-release")
+def release_ended(host: Patient) -> None:
+    """The last support for the release ended, and nobody has migrated the host."""
+    [row] = [line for line in host.read(RELEASES).splitlines() if ",trixie," in line]
+    version, name, series, *_ = row.split(",")
+    host.replace(RELEASES, row, f"{version},{name},{series},2012-06-10,2014-08-09,2017-08-09,2019-06-30,2024-06-30")
+    found = host.run(["debian-distro-info", "--supported"], check=False).stdout.split()
+    assert "trixie" not in found
+
+
+@fault("patching.questions-asked", host="mail", violates="patching.automatic")
+def questions_asked(host: Patient) -> None:
+    """An update that brings a new configuration file waits for an answer that nobody gives."""
+    host.replace(OURS, '\t"--force-confold";\n', "")
+    assert "--force-confold" not in host.run(["apt-config", "dump"]).stdout
+
+
+@fault("patching.no-restart-at-night", host="relay", violates="patching.taken-up")
+def no_restart_at_night(host: Patient) -> None:
+    """A needed restart waits for somebody to have time."""
+    configure(host, 'Unattended-Upgrade::Automatic-Reboot "false";')

@@ -9,6 +9,7 @@ from faults.domains import HUB, edit
 MAIN = "/etc/postfix/main.cf"
 MASTER = "/etc/postfix/master.cf"
 SELF_TEST = "smtpd_relay_restrictions = check_recipient_access lmdb:/etc/cjsm/maps/self_test"
+MAIL_SERVER = "[192.0.2.10]:2525"
 HUB_POLICY = "[hub.cjsm.example]:4545 secure match=hub.cjsm.example protocols=>=TLSv1.2 ciphers=high"
 
 
@@ -22,6 +23,29 @@ def policy_may(host: Patient) -> None:
 def policy_any_name(host: Patient) -> None:
     """Mail is encrypted to whoever answers at the hub's address."""
     edit(host, "tls_policy", HUB_POLICY, "[hub.cjsm.example]:4545 encrypt protocols=>=TLSv1.2")
+
+
+@fault(
+    "relay.policy-wrong-name",
+    host="relay",
+    violates="relay.never-clear-text",
+    entails={"connection.mail-both-ways": "the hub does not prove that name, and mail waits"},
+)
+def policy_wrong_name(host: Patient) -> None:
+    """The hub is asked for the name that it had before."""
+    edit(host, "tls_policy", "match=hub.cjsm.example", "match=old-hub.cjsm.example")
+
+
+@fault("relay.inner-policy-may", host="relay", violates="relay.never-clear-text")
+def inner_policy_may(host: Patient) -> None:
+    """TLS to the mail server is used when it works."""
+    edit(host, "tls_policy", f"{MAIL_SERVER} secure match=mail.council.example", f"{MAIL_SERVER} may")
+
+
+@fault("relay.inner-policy-encrypt", host="mail", violates="relay.never-clear-text")
+def inner_policy_encrypt(host: Patient) -> None:
+    """The mail server encrypts to whoever answers at the relay's address."""
+    edit(host, "tls_policy", "secure match=relay.council.example", "encrypt")
 
 
 @fault(
@@ -47,6 +71,21 @@ def policy_under_another_name(host: Patient) -> None:
 def route_to_mx(host: Patient) -> None:
     """CJSM mail goes where the DNS says."""
     edit(host, "transport", f".cjsm.net {HUB}", ".cjsm.net cjsm:")
+
+
+@fault("relay.domain-itself-forgotten", host="relay", violates="relay.route")
+def domain_itself_forgotten(host: Patient) -> None:
+    """The relay knows what is below cjsm.net, and not cjsm.net."""
+    edit(host, "transport", f"cjsm.net {HUB}\n.cjsm.net", ".cjsm.net")
+
+
+@fault("relay.fallback", host="relay", violates="relay.no-mx")
+def fallback(host: Patient) -> None:
+    """What the hub does not take at once goes to the provider's smart host."""
+    client = "cjsm/unix"
+    host.run(["postconf", "-P", f"{client}/smtp_fallback_relay=[203.0.113.32]:25"])
+    host.run(["postfix", "reload"])
+    assert host.run(["postconf", "-Ph", f"{client}/smtp_fallback_relay"]).stdout.strip() == "[203.0.113.32]:25"
 
 
 @fault("relay.ways-out", host="relay", violates="relay.no-mx")
@@ -78,6 +117,16 @@ def hub_may_relay(host: Patient) -> None:
     permit(host, "permit_tls_clientcerts")
 
 
+@fault(
+    "relay.users-may-relay",
+    host="relay",
+    violates="relay.no-open-relay",
+)
+def users_may_relay(host: Patient) -> None:
+    """Whoever logs in by SASL may send anywhere, as on a mail server for users."""
+    permit(host, "permit_sasl_authenticated")
+
+
 @fault("relay.strangers-key", host="relay", violates="relay.only-the-hub")
 def strangers_key(host: Patient) -> None:
     """One more public key is known as the hub's."""
@@ -86,18 +135,24 @@ def strangers_key(host: Patient) -> None:
     edit(host, table, first, f"{first}\n{':'.join(['5e'] * 32)} OK")
 
 
+@fault("relay.revoked-key-kept", host="relay", violates="relay.only-the-hub")
+def revoked_key_kept(host: Patient) -> None:
+    """The hub's former key was revoked by the operator; a table of before still lets it in."""
+    former = "/etc/postfix/former_hub"
+    host.write(former, f"{':'.join(['5e'] * 32)} OK\n")
+    host.run(["postmap", f"lmdb:{former}"])
+    asked = "check_ccert_access lmdb:/etc/cjsm/maps/hub_certificates, "
+    host.replace(MASTER, asked, f"{asked}check_ccert_access lmdb:{former}, ")
+    host.run(["postfix", "reload"])
+    assert former in host.run(["postconf", "-P"]).stdout
+
+
 @fault("relay.any-address", host="relay", violates="relay.only-the-hub")
 def any_address(host: Patient) -> None:
     """The hub's key is good from everywhere."""
     host.replace(MASTER, "check_client_access cidr:/etc/cjsm/maps/hub_sources, ", "")
     host.run(["postfix", "reload"])
     assert "hub_sources" not in host.run(["postconf", "-P"]).stdout
-
-
-@fault("relay.old-tls", host="relay", violates="relay.only-the-hub")
-def old_tls(host: Patient) -> None:
-    """The listener for the hub accepts every version of TLS."""
-    override(host, HUB_SIDE, smtpd_tls_mandatory_protocols=">=TLSv1")
 
 
 @fault(
@@ -109,6 +164,18 @@ def old_tls(host: Patient) -> None:
 def takes_every_recipient(host: Patient) -> None:
     """The mail server is not asked any more whether a recipient exists."""
     override(host, HUB_SIDE, smtpd_recipient_restrictions="")
+
+
+@fault("relay.bare-newlines-outwards", host="relay", violates="relay.no-smuggling")
+def bare_newlines_outwards(host: Patient) -> None:
+    """The mail server's users could hide a second message on their way to the hub."""
+    override(host, INNER_SIDE, smtpd_forbid_bare_newline="no")
+
+
+@fault("relay.bare-newlines-from-the-internet", host="mail", violates="relay.no-smuggling")
+def bare_newlines_from_the_internet(host: Patient) -> None:
+    """On the public port a bare line feed may end a message."""
+    configure(host, smtpd_forbid_bare_newline="no")
 
 
 @fault("relay.bare-newlines", host="relay", violates="relay.no-smuggling")

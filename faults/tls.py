@@ -7,12 +7,24 @@ from faults.connection import HUB_SIDE, override
 
 FOLDER = "/etc/cjsm/tls"
 NO_HUB = {
-    "connection.hub-accepts-certificate": "the hub does not know the certificate's issuer",
-    "connection.relay-identity": "the relay presents what the operator did not issue",
-    "connection.mail-both-ways": "the hub refuses the relay",
+    "connection.hub-accepts-certificate": "the hub refuses the relay as a client",
+    "connection.relay-identity": "the relay proves nothing to the hub",
     "connection.hub-can-deliver": "the hub refuses to deliver to it",
-    "connection.every-domain": "the hub refuses to deliver to it",
+    "connection.mail-both-ways": "mail waits on both sides",
 }
+NO_INNER_HOP = {
+    "connection.inner-hop": "the other end does not believe it",
+    "connection.mail-both-ways": "mail waits on both sides",
+}
+NO_RECIPIENTS = {"connection.hub-can-deliver": "the relay cannot ask the mail server which recipients exist"}
+
+
+def certified(host: Patient, name: str, **wrong: int | str) -> str:
+    """The key on the host, certified by the right authority but wrong in one thing; proved to be for that key."""
+    chain = host.certify(name, host.read(f"{FOLDER}/{name}.csr"), **wrong)
+    certified_key = host.run(["openssl", "x509", "-noout", "-pubkey"], input=chain).stdout
+    assert certified_key == host.run(["openssl", "pkey", "-in", f"{FOLDER}/{name}.key", "-pubout"]).stdout
+    return chain
 
 
 def self_signed(host: Patient, name: str, subject: str, days: str = "365") -> str:
@@ -28,26 +40,76 @@ def installed(host: Patient, name: str, certificate: str) -> None:
     assert certificate.strip() in host.read(f"{FOLDER}/{name}.chain.pem")
 
 
+def says(host: Patient, certificate: str, *question: str) -> str:
+    """What openssl-x509(1) says of a certificate; its exit code is ignored, -checkend answers by it too."""
+    return host.run(["openssl", "x509", "-noout", *question], input=certificate, check=False).stdout
+
+
 @fault("tls.self-signed", host="relay", violates="tls.operator-certificate", entails=NO_HUB)
 def made_by_hand(host: Patient) -> None:
     """Somebody made a certificate instead of waiting for the operator's."""
     installed(host, "hub", self_signed(host, "hub", "relay.council.example"))
 
 
+@fault("tls.expired", host="relay", violates="tls.certificate-in-date", entails=NO_HUB)
+def expired(host: Patient) -> None:
+    """The operator's certificate ended yesterday."""
+    certificate = certified(host, "hub", starts=-90, days=89)
+    assert "will expire" in says(host, certificate, "-checkend", "0")
+    installed(host, "hub", certificate)
+
+
+@fault("tls.not-yet-valid", host="relay", violates="tls.certificate-in-date", entails=NO_HUB)
+def not_yet_valid(host: Patient) -> None:
+    """The renewed certificate begins next week, and was installed today."""
+    certificate = certified(host, "hub", starts=7)
+    begins = host.run(["date", "-u", "-d", "7 days", "+%Y-%m-%d"]).stdout.strip()
+    assert begins in says(host, certificate, "-startdate", "-dateopt", "iso_8601")
+    installed(host, "hub", certificate)
+
+
+@fault(
+    "tls.wrong-usage",
+    host="relay",
+    violates="tls.operator-certificate",
+    entails={
+        "connection.hub-accepts-certificate": "the hub refuses as a client what is certified as a server only",
+        "connection.mail-both-ways": "mail to the hub waits",
+    },
+)
+def wrong_usage(host: Patient) -> None:
+    """The certificate was ordered from the template for web servers."""
+    certificate = certified(host, "hub", use="server")
+    assert "Client Authentication" not in says(host, certificate, "-ext", "extendedKeyUsage")
+    installed(host, "hub", certificate)
+
+
 @fault(
     "tls.wrong-name",
     host="mail",
     violates="tls.inner-certificate",
-    entails={
-        "connection.inner-hop": "the mail server does not prove its name",
-        "connection.mail-both-ways": "mail waits on both sides",
-        "connection.hub-can-deliver": "the relay cannot ask the mail server which recipients exist",
-        "connection.every-domain": "the relay cannot ask the mail server which recipients exist",
-    },
+    entails=NO_INNER_HOP | NO_RECIPIENTS,
 )
 def wrong_name(host: Patient) -> None:
     """The mail server presents the certificate of its web mail."""
-    installed(host, "inner", self_signed(host, "inner", "webmail.council.example"))
+    installed(host, "inner", certified(host, "inner", name="webmail.council.example"))
+
+
+@fault("tls.relays-wrong-name", host="relay", violates="tls.inner-certificate", entails=NO_INNER_HOP)
+def relays_wrong_name(host: Patient) -> None:
+    """The relay presents to the mail server the certificate of the host that it replaced."""
+    installed(host, "inner", certified(host, "inner", name="gateway.council.example"))
+
+
+@fault(
+    "tls.wrong-name-for-the-hub",
+    host="relay",
+    violates="tls.operator-certificate",
+    entails={name: why for name, why in NO_HUB.items() if name != "connection.hub-accepts-certificate"},
+)
+def wrong_name_for_the_hub(host: Patient) -> None:
+    """The operator was asked to certify the name of another host."""
+    installed(host, "hub", certified(host, "hub", name="gateway.council.example"))
 
 
 @fault("tls.key-readable", host="relay", violates="tls.private-keys")
@@ -64,18 +126,12 @@ def folder_open(host: Patient) -> None:
     assert host.run(["stat", "-c", "%a", FOLDER]).stdout.strip() == "755"
 
 
-@fault(
-    "tls.renewed-elsewhere",
-    host="relay",
-    violates="tls.presented",
-    entails={name: why for name, why in NO_HUB.items() if name != "connection.hub-accepts-certificate"},
-)
+@fault("tls.renewed-elsewhere", host="relay", violates="tls.presented")
 def renewed_elsewhere(host: Patient) -> None:
-    """The listener goes on presenting a file of its own, whatever is installed."""
+    """The listener goes on presenting the certificate of before: master.cf names another file than was renewed."""
     other = f"{FOLDER}/before.chain.pem"
-    certificate = self_signed(host, "hub", "relay.council.example")
     host.run(["install", "-m", "0600", f"{FOLDER}/hub.key", other])
-    host.write(other, host.read(other) + certificate)
+    host.write(other, host.read(other) + certified(host, "hub"))
     override(host, HUB_SIDE, smtpd_tls_chain_files=other)
 
 
@@ -89,15 +145,19 @@ def one_more_authority(host: Patient) -> None:
 
 
 @fault(
-    "tls.about-to-expire",
-    host="mail",
-    violates="tls.certificate-in-date",
-    entails={
-        "tls.inner-certificate": "it was made by hand, not by the declared CA",
-        "connection.inner-hop": "the relay does not trust it",
-        "connection.mail-both-ways": "mail waits on both sides",
-    },
+    "tls.no-authority",
+    host="relay",
+    violates="tls.trust-anchor",
+    entails={name: why for name, why in NO_HUB.items() if name != "connection.hub-accepts-certificate"},
 )
+def no_authority(host: Patient) -> None:
+    """The file of the operator's CA was emptied: nobody can be believed, and mail waits."""
+    host.write(f"{FOLDER}/hub-ca.pem", "")
+    host.run(["postfix", "reload"])
+    assert not host.read(f"{FOLDER}/hub-ca.pem")
+
+
+@fault("tls.about-to-expire", host="mail", violates="tls.certificate-in-date")
 def about_to_expire(host: Patient) -> None:
-    """The certificate of the inner hop has three days left, and was made by hand."""
-    installed(host, "inner", self_signed(host, "inner", "mail.council.example", "3"))
+    """The certificate of the inner hop has three days left."""
+    installed(host, "inner", certified(host, "inner", starts=-27))

@@ -7,6 +7,7 @@ root, which hosts trust, and an issuing authority below it, which signs: a chain
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -25,6 +26,8 @@ FOLDER = CACHE / "ca"
 AUTHORITY_DAYS = 3650
 # the operator's own published terms of 2005 spoke of three years; public practice is about one
 MEMBER_DAYS = 397
+USES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+BOTH_ENDS = tuple(USES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +38,14 @@ class Authority:
     issuing: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
-    def issue(
+    def issue(  # noqa: PLR0913, PLR0917 - one parameter for each thing that a certificate says
         self, subject: x509.Name, names: list[x509.GeneralName], key: CertificatePublicKeyTypes,
-        days: int = MEMBER_DAYS, start: datetime | None = None,
+        days: int = MEMBER_DAYS, start: datetime | None = None, usages: Sequence[x509.ObjectIdentifier] = BOTH_ENDS,
     ) -> x509.Certificate:  # fmt: skip
-        """Certify a key for both ends of TLS (RFC 5280); `start` and `days` can make it expired on purpose."""
+        """Certify a key for both ends of TLS (RFC 5280); `start`, `days` and `usages` can make it wrong on purpose."""
         builder = _builder(subject, self.issuing.subject, key, days, start)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         return (
             builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
@@ -58,14 +60,31 @@ class Authority:
 
     def sign_request(self, request: str) -> str:
         """Answer a certificate request (PEM) with a chain (PEM), keeping its subject and alternative names."""
-        asked = x509.load_pem_x509_csr(request.encode())
-        if not asked.is_signature_valid:
-            raise CjsmError("the certificate request is not signed with its own key: make it again on the host.")
-        try:
-            names = list(asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-        except x509.ExtensionNotFound:
-            names = []
-        return self.chain(self.issue(asked.subject, names, asked.public_key()))
+        asked = _checked(request)
+        return self.chain(self.issue(asked.subject, _names(asked), asked.public_key()))
+
+    def sign_wrongly(self, request: str, *, name: str = "", starts: int = 0, days: int = 30, use: str = "") -> str:
+        """Answer a request with a certificate that is not what was asked for: another name, valid only from so many
+        days from now (negative: ago) and for `days` days, or for one use (`server` or `client`) only."""
+        asked = _checked(request)
+        names: list[x509.GeneralName] = [x509.DNSName(name)] if name else _names(asked)
+        usages = (USES[use],) if use else BOTH_ENDS
+        start = datetime.now(UTC) + timedelta(days=starts)
+        return self.chain(self.issue(asked.subject, names, asked.public_key(), days, start, usages))
+
+
+def _checked(request: str) -> x509.CertificateSigningRequest:
+    asked = x509.load_pem_x509_csr(request.encode())
+    if not asked.is_signature_valid:
+        raise CjsmError("the certificate request is not signed with its own key: make it again on the host.")
+    return asked
+
+
+def _names(asked: x509.CertificateSigningRequest) -> list[x509.GeneralName]:
+    try:
+        return list(asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return []
 
 
 def pem(certificate: x509.Certificate) -> str:

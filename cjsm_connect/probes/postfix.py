@@ -35,6 +35,7 @@ PARAMETERS = (
     "relay_recipient_maps",
     "relay_transport",
     "relayhost",
+    "smtp_fallback_relay",
     "smtp_tls_CAfile",
     "smtp_tls_CApath",
     "smtp_tls_chain_files",

@@ -13,7 +13,8 @@ from cjsm_connect.lab import entry
 from cjsm_connect.results import CjsmError
 
 if TYPE_CHECKING:
-    from faults import Fault
+    from cjsm_connect.lab import Lab
+    from faults import Fault, Patient
 
 
 @click.command("fault")
@@ -61,11 +62,17 @@ def named(faults: dict[str, Fault], name: str) -> Fault:
 
 
 def _break(lab_name: str, chosen: Fault, host: str) -> None:
-    from faults import Patient, inflict
+    from faults import inflict
 
-    laboratory = _laboratory(lab_name)
-    inflict(chosen, Patient(host, partial(laboratory.exec, host)))
+    inflict(chosen, patient(_laboratory(lab_name), host))
     click.echo(f"{chosen.id} on {host}: {chosen.story}", err=True)
+
+
+def patient(lab: Lab, host: str) -> Patient:
+    """A host of the lab, as faults break it."""
+    from faults import Patient
+
+    return Patient(host, partial(lab.exec, host), lab.certify)
 
 
 def _undo(lab_name: str, host: str) -> None:

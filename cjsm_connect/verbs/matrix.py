@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import click
 
 from cjsm_connect.lab import entry
 from cjsm_connect.results import CjsmError, Status
+from cjsm_connect.verbs.fault import patient
 
 if TYPE_CHECKING:
     from cjsm_connect.lab import Lab
@@ -35,6 +35,10 @@ class Accusation:
     subject: str
     status: Status
     requirement: str
+    observed: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.check} on {self.subject} ({self.status.value}): {self.observed}"
 
 
 Accusations = frozenset[Accusation]
@@ -51,6 +55,7 @@ class Row:
     also_accused: tuple[str, ...]
     seconds: float
     problem: str = ""  # why the fault could not be made, or the checks not run
+    others: tuple[str, ...] = ()  # what the checks said that accused `also_accused`
 
     @property
     def right(self) -> bool:
@@ -58,8 +63,8 @@ class Row:
         return self.found and not self.also_accused and not self.problem
 
     def plain(self) -> dict[str, Any]:
-        """The row as --json shows it; a problem is told on standard error and by the exit code."""
-        return {key: value for key, value in asdict(self).items() if key != "problem"}
+        """The row as --json shows it; the rest is told on standard error, a problem by the exit code too."""
+        return {key: value for key, value in asdict(self).items() if key not in ("problem", "others")}
 
 
 Tell = Callable[[Row, str], None]
@@ -102,14 +107,16 @@ def matrix_command(only: tuple[str, ...], names: tuple[str, ...], as_json: bool)
 
 
 def chosen(only: Collection[str]) -> list[Fault]:
-    """The faults whose names begin with one of these words; all for none. Those of one host are beside each other.
+    """The faults of these names, or whose names begin so; all for none. Those of one host are beside each other.
 
     Raises:
         CjsmError: there are none.
     """
     from faults import every_fault
 
-    found = [one for one in every_fault().values() if not only or one.id.startswith(tuple(only))]
+    known = every_fault()
+    beginnings = tuple(word for word in only if word not in known)
+    found = [one for one in known.values() if not only or one.id in only or one.id.startswith(beginnings)]
     if not found:
         raise CjsmError(
             f"expected the beginning of a fault's name, found {', '.join(only)}; see: cjsm lab fault --list"
@@ -192,11 +199,11 @@ class Ward:
         return judged(fault, new, time.monotonic() - started, problem)
 
     def _noticed(self, fault: Fault) -> Accusations:
-        from faults import Patient, inflict
+        from faults import inflict
 
         self.restore(fault.host)
         self.broken = {fault.host}
-        inflict(fault, Patient(fault.host, partial(self.lab.exec, fault.host)))
+        inflict(fault, patient(self.lab, fault.host))
         return accused(self.lab)[0] - self.known
 
     def must_be_healthy(self, when: str) -> None:
@@ -220,8 +227,10 @@ class Ward:
 def judged(fault: Fault, new: Accusations, seconds: float, problem: str = "") -> Row:
     """The row for a fault when this was accused that is not accused without it."""
     found = any(one.requirement == fault.violates and one.status in NAMED for one in new)
-    others = sorted({one.requirement for one in new} - {fault.violates, *fault.entails})
-    return Row(fault.id, fault.host, fault.violates, found, tuple(others), round(seconds, 1), problem)
+    others = sorted((one for one in new if one.requirement not in {fault.violates, *fault.entails}), key=str)
+    names = tuple(sorted({one.requirement for one in others}))
+    told = tuple(map(str, others))
+    return Row(fault.id, fault.host, fault.violates, found, names, round(seconds, 1), problem, told)
 
 
 def accused(lab: Lab) -> tuple[Accusations, int]:
@@ -241,11 +250,12 @@ def accused(lab: Lab) -> tuple[Accusations, int]:
 
 
 def _accusation(result: Mapping[str, Any]) -> Accusation:
-    return Accusation(result["check"], result["subject"], Status(result["status"]), result["requirement"])
+    observed = result.get("observed") or result.get("reason") or ""
+    return Accusation(result["check"], result["subject"], Status(result["status"]), result["requirement"], observed)
 
 
 def _named(accusations: Accusations) -> str:
-    return ", ".join(sorted(f"{one.check} on {one.subject} ({one.status.value})" for one in accusations)) or "nothing"
+    return "; ".join(sorted(map(str, accusations))) or "nothing"
 
 
 def described(row: Row, lab: str = "") -> str:
@@ -254,7 +264,8 @@ def described(row: Row, lab: str = "") -> str:
     place = f"{row.host} of {lab}" if lab else row.host
     others = f"  also accused: {', '.join(row.also_accused)}" if row.also_accused else ""
     problem = f"  {row.problem}" if row.problem else ""
-    return f"{word}  {row.seconds:5.1f} s  {row.fault} on {place}: {row.requirement}{others}{problem}"
+    line = f"{word}  {row.seconds:5.1f} s  {row.fault} on {place}: {row.requirement}{others}{problem}"
+    return "\n".join([line, *(f"          {other}" for other in row.others)])
 
 
 def summed_up(rows: Sequence[Row], wanted: int, seconds: float, stopped: str = "") -> str:

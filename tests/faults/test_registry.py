@@ -79,3 +79,20 @@ def test_every_fault_names_a_role_a_requirement_and_what_happened(known: Fault) 
     assert {known.violates, *known.entails} <= set(CATALOGUE.requirements)
     assert known.story
     assert all(known.entails.values())
+    assert known.violates not in known.entails
+
+
+MOST_ENTAILED = 4
+"""More would mean that checks repeat each other."""
+
+
+@pytest.mark.parametrize("known", every_fault().values(), ids=lambda known: known.id)
+def test_a_fault_entails_little_and_says_why(known: Fault) -> None:
+    assert len(known.entails) <= MOST_ENTAILED
+    assert all(len(reason.split()) >= 3 for reason in known.entails.values())
+
+
+def test_there_are_a_hundred_faults_over_all_concerns() -> None:
+    assert len(every_fault()) >= 100
+    concerns = {requirement.concern for requirement in CATALOGUE.requirements.values()}
+    assert {name.partition(".")[0] for name in every_fault()} >= concerns

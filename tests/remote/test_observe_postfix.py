@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,14 @@ def test_nothing_of_a_private_key_is_told(made: Path) -> None:
 
 def test_a_chain_is_tried_for_both_uses(made: Path) -> None:
     assert identity(made)["chain"] == {"sslserver": "", "sslclient": ""}
+
+
+def test_an_expired_certificate_still_chains_its_dates_are_a_fact_of_their_own(made: Path) -> None:
+    signed = ["openssl", "x509", "-req", "-in", "hub.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "-1"]
+    run(made, *signed, "-copy_extensions", "copy", "-out", "expired.pem")
+    found = identity(made, chain="expired.pem")
+    assert found["certificate"]["not_after"] < datetime.now(UTC).isoformat(" ")
+    assert found["chain"] == {"sslserver": "", "sslclient": ""}
 
 
 def test_a_certificate_of_another_ca_does_not_chain(made: Path) -> None:

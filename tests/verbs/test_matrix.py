@@ -62,6 +62,8 @@ class World:
             def exec(self, *_: Any) -> None:
                 raise AssertionError
 
+            certify = exec
+
         return Lab()
 
     def verb(self, _: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -126,6 +128,7 @@ def test_faults_are_chosen_by_the_beginning_of_their_names_and_sorted_by_host() 
     found = chosen(("estate.", "firewall.p"))
     assert {one.id.partition(".")[0] for one in found} == {"estate", "firewall"}
     assert [one.host for one in found] == sorted(one.host for one in found)
+    assert [one.id for one in chosen(("relay.policy-may",))] == ["relay.policy-may"]
     with pytest.raises(CjsmError, match="lab fault --list"):
         chosen(("nonsense",))
 

@@ -114,8 +114,11 @@ def chain(path: str, authority: str) -> dict[str, Any]:
 
 
 def broken(path: str, authority: str, use: str) -> str:
-    """ "" when the first certificate of a file chains to the authority, by the others of the file if need be."""
-    command = ["openssl", "verify", "-CAfile", authority, "-purpose", use, "-untrusted", path, path]
+    """ "" when the first certificate of a file chains to the authority, by the others of the file if need be.
+
+    Dates are a fact of their own (`not_before`, `not_after`): one that expired was issued by the right authority still.
+    """
+    command = ["openssl", "verify", "-no_check_time", "-CAfile", authority, "-purpose", use, "-untrusted", path, path]
     code, said, err = attempt(command)
     return "" if code == 0 else (err or said).strip()[-300:]
 
