@@ -19,6 +19,7 @@ from cjsm_connect.organisation import Organisation
 from cjsm_connect.results import Requirement, Result, Run, Severity, Status, counts_against, worst
 from cjsm_connect.results.catalogue import PREREQUISITES
 
+from . import diagram
 from .application import Answer, Known, answers, form_of_2017
 
 WORDS = {
@@ -102,6 +103,7 @@ def render(report: Report) -> str:
             against=_attention_first([one for one in report.run.results if _against(one)]),
             digests={name: _digest(text) for name, text in report.configuration.items()},
             verdict=verdict(report.run),
+            drawing=diagram.drawing(report.organisation),
         )
     )
 
@@ -175,6 +177,12 @@ def _by_status(answer: Answer) -> list[tuple[Status, int]]:
     return [(status, number) for status, number in counted if number]
 
 
+def _ends(arrow: diagram.Arrow, drawing: diagram.Drawing) -> str:
+    """An arrow's two ends in words, for who cannot see it."""
+    titles = {party.x: party.title for party in drawing.parties}
+    return f"{titles[arrow.start]} to {titles[arrow.end]}"
+
+
 def _visible(value: Any) -> Any:
     """Text with every control, invisible or direction-changing character written out (Trojan Source attack)."""
     if type(value) is not str or value.isprintable():
@@ -190,7 +198,7 @@ def _moment(text: str) -> str:
 @cache
 def _environment() -> Environment:
     made = environment()
-    made.filters |= {"by_status": _by_status, "findings": findings, "moment": _moment}
+    made.filters |= {"ends": _ends, "by_status": _by_status, "findings": findings, "moment": _moment}
     made.globals |= {"words": WORDS, "signs": SIGNS, "order": ORDER}
     return made
 

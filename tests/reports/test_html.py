@@ -79,6 +79,7 @@ def test_the_sections_come_in_the_order_an_engineer_reads() -> None:
         "findings",
         "prerequisites",
         "application",
+        "estate",
         "declarations",
         "results",
         "configuration",
