@@ -1,8 +1,11 @@
-"""The estate: what holds for every host, and what no probe can see (declarations, kept apart by their vantage)."""
+"""The estate: what holds for every host, and what the organisation file itself says of it."""
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from checks.framework import check
+from cjsm_connect.organisation.destinations import is_within
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
@@ -73,54 +76,6 @@ def test_no_failed_units(seen: Seen, verdict: Verdict) -> None:
     verdict(not failed, expected="no failed unit", observed=", ".join(failed) or "no failed unit")
 
 
-def declared(seen: Seen, verdict: Verdict, identifier: str) -> None:
-    """A declaration counts when somebody made it, and not longer ago than the policy says."""
-    limit = seen.organisation.policy.declaration_days
-    made = seen.organisation.declaration(identifier)
-    expected = f"a declaration {identifier!r}, at most {limit.value} {limit.unit} old"
-    verdict(made is not None, expected=expected, observed="no such declaration in organisation.toml")
-    age = (seen.today - made.date).days
-    verdict(
-        age <= limit.value, expected=expected, observed=f"declared by {made.owner} on {made.date}: {made.statement}"
-    )
-
-
-@check(
-    "estate.declared-firewall-maintained",
-    requirement="estate.firewall-maintained",
-    role="estate",
-    vantage="declaration",
-    title="Maintenance and review of the firewall are declared",
-    remedy='add or renew [[declarations]] id = "firewall-maintained" in organisation.toml, with owner and date',
-)
-def test_declared_firewall_maintained(seen: Seen, verdict: Verdict) -> None:
-    declared(seen, verdict, "firewall-maintained")
-
-
-@check(
-    "estate.declared-risk-assessment",
-    requirement="estate.risk-assessment",
-    role="estate",
-    vantage="declaration",
-    title="A risk assessment is declared",
-    remedy='add or renew [[declarations]] id = "risk-assessment" in organisation.toml, with owner and date',
-)
-def test_declared_risk_assessment(seen: Seen, verdict: Verdict) -> None:
-    declared(seen, verdict, "risk-assessment")
-
-
-@check(
-    "estate.declared-encryption-at-rest",
-    requirement="estate.encryption-at-rest",
-    role="estate",
-    vantage="declaration",
-    title="Encryption of disks is declared",
-    remedy='add or renew [[declarations]] id = "encryption-at-rest" in organisation.toml, with owner and date',
-)
-def test_declared_encryption_at_rest(seen: Seen, verdict: Verdict) -> None:
-    declared(seen, verdict, "encryption-at-rest")
-
-
 def in_united_kingdom(place: str) -> bool:
     """Places are written freely, the country last: "Exampleton, England"."""
     return place.rpartition(",")[2].strip().lower() in UNITED_KINGDOM
@@ -141,3 +96,110 @@ def test_in_united_kingdom(seen: Seen, verdict: Verdict) -> None:
         expected="estate.data_location and estate.administration_location in the United Kingdom",
         observed=f"data: {estate.data_location}; administration: {estate.administration_location}",
     )
+
+
+PACKAGES = {"postfix": "postfix", "exim": "exim4-base"}
+OTHER_PACKAGES = ("sendmail-bin", "opensmtpd")
+
+
+@check(
+    "estate.mail-server-as-declared",
+    requirement="estate.mail-server-known",
+    role="relay,mail",
+    title="The declared mail server program is the one that is installed",
+    remedy="correct hosts.mta in organisation.toml, or install the program: apt-get install postfix",
+)
+def test_mail_server_as_declared(seen: Seen, verdict: Verdict) -> None:
+    packages = seen.fact("system", "packages")
+    found = [f"{name} {packages[name]}" for name in (*PACKAGES.values(), *OTHER_PACKAGES) if name in packages]
+    expected = PACKAGES[seen.host.mta]
+    verdict(expected in packages, expected=expected, observed=", ".join(found) or "no mail server program")
+
+
+PREMISES = ("on-premises", "uk-datacentre")
+
+
+@check(
+    "estate.own-premises",
+    requirement="estate.own-premises",
+    role="estate",
+    vantage="declaration",
+    title="The mail server stands where a server connection is offered",
+    remedy="ask the CJSM helpdesk for the route of cloud and hosted mail (terms, clause 6); then correct "
+    "organisation.mail_server in organisation.toml, or waive this with their answer as the reason",
+)
+def test_own_premises(seen: Seen, verdict: Verdict) -> None:
+    found = seen.organisation.organisation.mail_server
+    verdict(found in PREMISES, expected=f"organisation.mail_server one of {', '.join(PREMISES)}", observed=found)
+
+
+@check(
+    "estate.where-declared",
+    requirement="estate.perimeter",
+    role=EVERY_HOST,
+    title="The host stands in its declared networks, and in none of the others",
+    remedy="ip address shows where it stands; correct hosts.interfaces in organisation.toml, or take the host out of "
+    "the network (/etc/network/interfaces or /etc/netplan)",
+)
+def test_where_declared(seen: Seen, verdict: Verdict) -> None:
+    found = [ip_address(row["address"]) for row in seen.fact("system", "addresses")]
+    declared = seen.host.interfaces
+    expected = "; ".join(f"{name}: {address}" for name, address in declared.items())
+    for name, address in declared.items():
+        verdict(address in found, expected=expected, observed=f"{address} ({name}) is not an address of this host")
+    for network in seen.organisation.estate.networks:
+        inside = [str(address) for address in found if address in network.cidr]
+        known = network.name in declared or not inside
+        verdict(known, expected=expected, observed=f"also in {network.name}, undeclared: {', '.join(inside)}")
+    verdict(True, expected=expected, observed="these, and in no other network of the estate")
+
+
+@check(
+    "estate.helpdesk-is-a-group",
+    requirement="estate.contacts",
+    role="estate",
+    vantage="declaration",
+    title="Faults are told to a mailbox that several people read",
+    remedy="set contacts.helpdesk.email in organisation.toml to the IT helpdesk's own mailbox",
+)
+def test_helpdesk_is_a_group(seen: Seen, verdict: Verdict) -> None:
+    contacts = seen.organisation.contacts
+    people = {contacts.applicant.email.lower(), contacts.administrator.email.lower()}
+    shared = contacts.helpdesk.email.lower() not in people
+    verdict(shared, expected="an address that is not one person's", observed=contacts.helpdesk.email)
+
+
+@check(
+    "estate.applicant-of-the-organisation",
+    requirement="estate.contacts",
+    role="estate",
+    vantage="declaration",
+    title="Applicant and administrator have addresses of the organisation",
+    remedy="set contacts.applicant.email and contacts.administrator.email in organisation.toml to addresses in one of "
+    "domains.names, or add their domain there",
+)
+def test_applicant_of_the_organisation(seen: Seen, verdict: Verdict) -> None:
+    contacts, own = seen.organisation.contacts, seen.organisation.domains.names
+    for person in (contacts.applicant, contacts.administrator):
+        inside = any(is_within(person.email.rpartition("@")[2], domain) for domain in own)
+        verdict(inside, expected=f"an address in {', '.join(own)}", observed=f"{person.name}: {person.email}")
+
+
+@check(
+    "estate.disks-encrypted",
+    requirement="estate.encryption-at-rest",
+    role="relay,mail",
+    title="Queue and mail log lie on an encrypted file system",
+    remedy="move /var to a LUKS volume (cryptsetup luksFormat, /etc/crypttab); where the machine below encrypts, waive "
+    "this with that as the reason",
+)
+def test_disks_encrypted(seen: Seen, verdict: Verdict) -> None:
+    container = seen.fact("system", "kernel", "container")
+    if container != "none":
+        verdict.not_tested(f"container ({container}): its disks are those of the machine around it")
+    mounts = seen.fact("system", "mounts")
+    held = {folder: mounts[folder] for folder in ("/var/spool/postfix", "/var/log") if folder in mounts}
+    for folder, mount in (held or {"/": mounts["/"]}).items():
+        observed = f"{folder}: {mount['device']} ({mount['kind']}) has no dm-crypt below it"
+        verdict(mount.get("encrypted") is True, expected="dm-crypt below it", observed=observed, warn=True)
+    verdict(True, expected="dm-crypt below it", observed=f"below {' and '.join(held) or '/'}")

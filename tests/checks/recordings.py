@@ -7,7 +7,7 @@ A recording is a small patch: `host` (the subject), `facts` of it by topic, `tri
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,9 +40,17 @@ def _recording(path: Path) -> Recording:
 def seen(path: Path) -> Seen:
     """What the check gets to see of a recording."""
     patch: dict[str, Any] = json.loads(path.read_text())
-    where = organisation(**patch.get("organisation", {}))
+    where = organisation(**dated(patch.get("organisation", {})))
     subject = where.host(patch["host"]) if "host" in patch else None
     return Seen(where, observation(patch), datetime.fromisoformat(patch.get("ended", WHEN)).date(), subject)
+
+
+def dated(value: Any) -> Any:
+    """JSON has no dates, an organisation file has: those of statements and waivers."""
+    if isinstance(value, dict):
+        days = {key: date.fromisoformat(value[key]) for key in ("date", "start", "expiry") if key in value}
+        return {key: dated(inner) for key, inner in value.items()} | days
+    return [dated(inner) for inner in value] if isinstance(value, list) else value
 
 
 def observation(patch: dict[str, Any]) -> dict[str, Any]:

@@ -37,9 +37,13 @@ def requirements(results: list[dict[str, Any]], status: str) -> set[str]:
     return {one["requirement"] for one in results if one["status"] == status}
 
 
-def test_the_healthy_lab_passes_completely(lab: Lab, cjsm: Cjsm) -> None:
+UNSEEN_IN_A_CONTAINER = {"estate.disks-encrypted relay", "estate.disks-encrypted mail"}
+
+
+def test_the_healthy_lab_passes_all_that_a_container_can_show(lab: Lab, cjsm: Cjsm) -> None:
     code, results = checked(cjsm)
-    assert with_status(results, "fail") | with_status(results, "error") | with_status(results, "not_tested") == set()
+    assert with_status(results, "fail") | with_status(results, "error") == set()
+    assert with_status(results, "not_tested") == UNSEEN_IN_A_CONTAINER
     assert code == 0
     assert len({one["check"] for one in results}) >= 60
 

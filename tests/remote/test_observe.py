@@ -152,3 +152,20 @@ def test_the_first_table_that_answers_decides(maps: dict[tuple[str, str], str]) 
     maps["selftest.invalid", "lmdb:first"] = "smtp:[elsewhere.example]"
     maps["selftest.invalid", "lmdb:second"] = "discard:"
     assert not look.discards(RECIPIENT)
+
+
+def test_encryption_is_seen_below_lvm_and_raid_and_half_of_it_is_none(tmp_path, monkeypatch):
+    def device(name: str, uuid: str = "", parts: tuple[str, ...] = ()) -> None:
+        (tmp_path / name / "dm").mkdir(parents=True)
+        (tmp_path / name / "dm/uuid").write_text(uuid)
+        for part in parts:
+            (tmp_path / name / "slaves" / part).mkdir(parents=True)
+
+    device("dm-0", "CRYPT-LUKS2-5f2a-root\n", ("sda2",))
+    device("dm-1", "LVM-abc\n", ("dm-0",))
+    device("md0", "", ("dm-0", "sdb1"))
+    device("sdb1")
+    monkeypatch.setattr(system, "BLOCK", f"{tmp_path}/")
+    found = {name: system.encrypted(f"/dev/{name}") for name in ("dm-0", "dm-1", "md0", "sdb1", "elsewhere")}
+    assert found == {"dm-0": True, "dm-1": True, "md0": False, "sdb1": False, "elsewhere": None}
+    assert system.encrypted("overlay") is None

@@ -13,6 +13,7 @@ from typing import Any
 from cjsm_connect.remote.common import attempt, read, run
 
 UNIT_KINDS = "service,timer,socket,path"
+BLOCK = "/sys/class/block/"
 MARKER = "/etc/cjsm-lab"  # a file that only the lab's hosts have
 
 # systemd.unit(5) and systemctl(1): what is shown of each unit that was named
@@ -138,18 +139,18 @@ def _process(pid: str, booted: float) -> dict[str, Any]:
 
 
 def addresses() -> list[dict[str, Any]]:
-    """The addresses of each interface that is not the loopback; ip-address(8)."""
+    """The addresses of each interface that is not the loopback; `dynamic` ones are leased; ip-address(8)."""
     found = []
     for link in json.loads(run(["ip", "-json", "address"])):
         for entry in link.get("addr_info", []):
             if link["ifname"] != "lo":
                 row = {"interface": link["ifname"], "address": entry["local"], "prefix": entry["prefixlen"]}
-                found.append(dict(row, scope=entry["scope"]))
+                found.append(dict(row, scope=entry["scope"], dynamic=bool(entry.get("dynamic"))))
     return found
 
 
 def mounts() -> dict[str, Any]:
-    """The file systems that our folders lie on: {folder: {device, kind, total, free in bytes; free inodes}}."""
+    """The file systems that our folders lie on: {folder: {device, encrypted, kind, sizes in bytes}}."""
     table = [line.split() for line in read("/proc/mounts").splitlines()]
     folders = ("/", "/var", "/var/log", "/var/spool/postfix", "/var/lib/clamav", "/boot")
     return {folder: _mount(folder, table) for folder in folders if os.path.isdir(folder)}
@@ -161,6 +162,7 @@ def _mount(folder: str, table: list[list[str]]) -> dict[str, Any]:
     state = os.statvfs(folder)
     return {
         "device": device,
+        "encrypted": encrypted(device),
         "point": point,
         "kind": kind,
         "total": state.f_blocks * state.f_frsize,
@@ -168,6 +170,21 @@ def _mount(folder: str, table: list[list[str]]) -> dict[str, Any]:
         "inodes": state.f_files,
         "free_inodes": state.f_favail,
     }
+
+
+def encrypted(device: str) -> Any:
+    """Is there dm-crypt below a device, also through LVM and RAID? None where it is no block device that we can see."""
+    name = os.path.basename(os.path.realpath(device))
+    return _crypt(name) if device.startswith("/") and os.path.isdir(BLOCK + name) else None
+
+
+def _crypt(name: str) -> bool:
+    """dm-crypt's own devices say so in their uuid; another is as encrypted as all that it is made of (sysfs(5))."""
+    if read(BLOCK + name + "/dm/uuid").startswith("CRYPT-"):
+        return True
+    folder = BLOCK + name + "/slaves"
+    parts = os.listdir(folder) if os.path.isdir(folder) else []
+    return bool(parts) and all(_crypt(part) for part in parts)
 
 
 def memory() -> dict[str, Any]:
