@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from checks.framework import check
 from checks.sessions import Outcome, accepted, answers, control, each, told, turned_away
+from cjsm_connect.organisation.routes import hub_side_address
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.probes.tries import domains
 from cjsm_connect.results.judge import NotTested, Verdict
 
+IN_BRACKETS = re.compile(r"\[(?:IPv6:)?([0-9a-f.:]+)\]")  # the client's address in a Received: header (RFC 5321 4.4)
 MODERN = ("TLSv1.2", "TLSv1.3")
 
 
@@ -205,3 +208,40 @@ def test_message_out_relayed(seen: Seen, verdict: Verdict) -> None:
         line for line in fates if "status=sent" in line and any(f"[{at}]:{hub.port}" in line for at in hub.addresses)
     ]
     verdict(bool(fates) and fates == to_hub, expected=expected, observed=(fates or lines or ["no line in the log"])[-1])
+
+
+@check(
+    "connection.static-address",
+    requirement="connection.static-address",
+    role="relay",
+    title="The relay's address is its own for good, not leased",
+    remedy="write the address into /etc/network/interfaces: iface NAME inet static; then systemctl restart networking",
+)
+def test_static_address(seen: Seen, verdict: Verdict) -> None:
+    wanted = str(hub_side_address(seen.organisation, seen.host))
+    found = [row for row in seen.fact("system", "addresses") if row["address"] == wanted]
+    if not found:
+        verdict.not_tested(f"{wanted} is not an address of this host, which another check says")
+    leased = any(row.get("dynamic") for row in found)
+    verdict(not leased, expected=f"{wanted}, static", observed="leased (DHCP or router)" if leased else "static")
+
+
+@check(
+    "connection.same-address-out",
+    requirement="connection.static-address",
+    role="estate",
+    vantage="hub",
+    impact="hub-mail",
+    title="The hub sees the relay come from the address at which it calls the relay",
+    remedy="on the firewall: nft list table ip nat; map the relay's connections to the hub to the address that the hub "
+    "was given (snat to ADDRESS)",
+)
+def test_same_address_out(seen: Seen, verdict: Verdict) -> None:
+    outcome = seen.tried("message.outbound-arrived")
+    if not outcome["found"]:
+        verdict.not_tested("the test message did not arrive, which another check says")
+    known = {str(hub_side_address(seen.organisation, relay)) for relay in seen.organisation.relays}
+    seen_by_hub = {address for line in outcome["received"] for address in IN_BRACKETS.findall(line)}
+    matching = sorted(known & seen_by_hub)
+    observed = ", ".join(matching or sorted(seen_by_hub)) or "no Received: header"
+    verdict(bool(matching), expected=f"one of {', '.join(sorted(known))}", observed=observed)

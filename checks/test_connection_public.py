@@ -73,3 +73,22 @@ def test_public_no_forged_senders(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, public("forged-cjsm-sender", seen, verdict), beside=own)
     stopped = refused(outcome) or refused(outcome, "MAIL")
     verdict(stopped, expected="5yz to a sender below cjsm.net", observed=told(outcome))
+
+
+@check(
+    "connection.public-tls",
+    requirement="relay.public-side",
+    role="mail",
+    vantage="outside",
+    impact="local-active",
+    title="The public port speaks TLS 1.2 or newer with senders who can",
+    remedy="postconf -e smtpd_tls_security_level=may and smtpd_tls_chain_files=KEY,CERTIFICATE on the mail server; "
+    "systemctl reload postfix",
+)
+def test_public_tls(seen: Seen, verdict: Verdict) -> None:
+    own = seen.tried(public("own", seen, verdict))
+    if not own["reachable"]:
+        verdict.not_tested("port 25 was not reached, which another check says")
+    outcome = seen.tried(public("tls", seen, verdict))
+    version = (outcome["tls"] or {}).get("version")
+    verdict(bool(version), expected="TLS 1.2 or newer", observed=version or told(outcome), warn=True)

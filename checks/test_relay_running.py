@@ -171,3 +171,20 @@ def test_public_side_opportunistic(seen: Seen, verdict: Verdict) -> None:
     level = option(seen, "smtp/inet", "smtpd_tls_security_level")
     verdict(level in ("may", "encrypt"), expected="smtpd_tls_security_level = may", observed=level or "none")
     verdict(level == "may", expected="smtpd_tls_security_level = may", observed=level, warn=True)
+
+
+IN_MEMORY = ("tmpfs", "ramfs")
+
+
+@check(
+    "relay.queue-on-disk",
+    requirement="relay.queue-kept",
+    role=MAIL_HOSTS,
+    title="The queue lies on a disk, so that waiting mail outlives a restart",
+    remedy="take the line of /var/spool/postfix out of /etc/fstab, or give it a disk of its own; then systemctl "
+    "restart postfix",
+)
+def test_queue_on_disk(seen: Seen, verdict: Verdict) -> None:
+    mount = seen.fact("system", "mounts", "/var/spool/postfix")
+    kept = mount["kind"] not in IN_MEMORY
+    verdict(kept, expected="a file system on disk", observed=f"{mount['kind']} at {mount['point']}")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, model_validator
 
-from .values import Domain, Email, Part, Several, Text, refusal
+from .values import Domain, Email, Name, Part, Several, Text, refusal
 
 
 def _sorted_once(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -16,11 +16,15 @@ def _sorted_once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Domains(Part):
-    """The organisation's own mail domains, as A-labels; read from `names` or from `file`, one a line."""
+    """The organisation's own mail domains, as A-labels; read from `names` or from `file`, one a line.
+
+    `dkim_selectors`: the names under which their DKIM keys are published (RFC 6376, 3.1).
+    """
 
     names: Annotated[Several[Domain], AfterValidator(_sorted_once)] = ()
     file: Text | None = None
     accept_suffixed: bool = False
+    dkim_selectors: Annotated[Several[Name], AfterValidator(_sorted_once)] = ()
 
 
 class Recipients(Part):

@@ -104,6 +104,20 @@ def patching(organisation: Organisation, host: Host) -> dict[str, Any]:
     return {"first_seen": "/var/lib/cjsm/patching/first-seen.json"}
 
 
+def access(organisation: Organisation, host: Host) -> dict[str, Any]:
+    """Who logs in by SSH, and from where."""
+    addresses = [str(network.network_address) for network in organisation.estate.administered_from]
+    return {"user": host.ssh.user, "addresses": addresses}
+
+
+def forwarding(organisation: Organisation, host: Host) -> dict[str, Any] | None:
+    """Whose addresses are our own."""
+    if host.role == "firewall" or host.mta != "postfix":
+        return None
+    names = {one.fqdn for one in organisation.hosts}
+    return {"own": [*organisation.domains.names, *sorted(names), "localhost"]}
+
+
 def _has_inner_hop(organisation: Organisation, host: Host) -> bool:
     """Whether Postfix on this host is one end of the hop between relay and mail server."""
     return host.role != "firewall" and host.mta == "postfix" and bool(organisation.relays and organisation.mail_servers)
@@ -139,6 +153,8 @@ ARGUMENTS: dict[str, Arguments] = {
     "patching": patching,
     "relay": relay,
     "domains": domains,
+    "access": access,
+    "forwarding": forwarding,
 }
 
 

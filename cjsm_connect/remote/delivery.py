@@ -20,6 +20,7 @@ from cjsm_connect.remote.smtp import printable
 
 POLL_SECONDS = 0.5
 MOST_BYTES = 200_000
+MOST_HOPS = 20
 SHOWN_HEADERS = ("From", "To", "Return-Path", "Delivered-To", "Subject")
 LOG_FILES = ("/var/log/mail.log", "/var/log/maillog")
 
@@ -51,10 +52,18 @@ def _settled_lines(arguments: dict[str, Any]) -> list[str]:
     identifier = messages.message_id(arguments["token"], arguments["mark"])
     while True:
         lines = _lines_about(identifier, since)
-        settled = any(re.search(r" status=|milter-reject|: reject: ", line) for line in lines)
-        if settled or time.monotonic() > deadline:
+        if _settled(lines) or time.monotonic() > deadline:
             return [printable(line) for line in lines[-20:]]
         time.sleep(POLL_SECONDS)
+
+
+def _settled(lines: list[str]) -> bool:
+    """Is it known what became of the message, for each recipient that the queue manager counted?"""
+    if any(re.search(r"milter-reject|: reject: ", line) for line in lines):
+        return True
+    told = sum(" status=" in line for line in lines)
+    counts = [int(count) for line in lines for count in re.findall(r" nrcpt=(\d+) \(queue active\)", line)]
+    return told > 0 and told >= sum(counts)
 
 
 def _lines_about(identifier: str, since: int) -> list[str]:
@@ -96,7 +105,8 @@ def mailbox(arguments: dict[str, Any]) -> dict[str, Any]:
         if message:
             parsed = message_from_bytes(message, policy=default)
             headers = {name: printable(str(parsed.get(name, ""))) for name in SHOWN_HEADERS}
-            return {"found": True, "headers": headers, **messages.fingerprint(message)}
+            received = [printable(str(value)) for value in parsed.get_all("Received", [])[:MOST_HOPS]]
+            return {"found": True, "headers": headers, "received": received, **messages.fingerprint(message)}
         time.sleep(POLL_SECONDS)
     return {"found": False, "folder": folder}
 

@@ -230,6 +230,7 @@ def _greet(session: Session, arguments: dict[str, Any], outcome: dict[str, Any])
     outcome["announces_size"] = int(sizes[0][:20]) if sizes else None
     if outcome["offers_starttls"] is None and code == 250:
         outcome["offers_starttls"] = ["STARTTLS"] in words
+        outcome["offers_log_in"] = any(line[0] == "AUTH" for line in words)
     return code == 250
 
 

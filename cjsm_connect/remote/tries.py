@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any, Callable
 
-from cjsm_connect.remote import delivery, smtp, smuggling
+from cjsm_connect.remote import delivery, logins, names, smtp, smuggling
 
 SECONDS = 40  # for all of them together: two attempts of the slowest session
 
@@ -32,6 +32,8 @@ KINDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "submit": delivery.submit,
     "mailbox": delivery.mailbox,
     "log": delivery.log,
+    "names": names.lookup,
+    "ssh": logins.offered,
 }
 
 

@@ -137,6 +137,7 @@ def test_a_message_goes_each_way_and_is_looked_for_at_the_other_end() -> None:
         "message.outbound-arrived": "hub",
         "message.inbound-sent": "hub",
         "message.inbound-arrived": "mail",
+        "message.inbound-logged": "mail",
     }
     assert by_id("message.inbound-sent")["recipient"] == "clerk@council.example.cjsm.net"
     assert by_id("message.outbound-arrived")["folder"] == "/home/charity/Maildir"

@@ -102,3 +102,12 @@ def test_a_mailbox_that_nobody_named_tells_nothing() -> None:
         in delivery.mailbox({**SUBMITTED, "recipient": "x@y.example"})["could_not_tell"]
     )
     assert "no local user" in delivery.mailbox({**SUBMITTED, "user": "no-such-user-here"})["could_not_tell"]
+
+
+def test_a_message_is_settled_when_each_counted_recipient_has_its_end(journal: list[str]) -> None:
+    counted = "Nov 21 12:00:02 relay postfix/qmgr[1]: 4dBBBBBB: from=<>, size=1, nrcpt=2 (queue active)\n"
+    ended = JOURNAL.splitlines()[3] + "\n"
+    assert not delivery._settled((counted + ended).splitlines())
+    assert delivery._settled((counted + ended + ended).splitlines())
+    assert delivery._settled(ended.splitlines())
+    assert not delivery._settled([])

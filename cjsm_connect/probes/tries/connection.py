@@ -43,6 +43,9 @@ def _public(organisation: Organisation, mail: Host) -> Iterator[Try]:
     where = {"address": str(mail.address), "port": sessions.SMTP_PORT, "helo": "outside.example"}
     for name, envelope in asked.items():
         yield Try(f"public.{name}:{mail.name}", "outside", mail.name, "local-active", "smtp", {**where, **envelope})
+    # the certificate of a public port is for senders who do not verify it: neither do we
+    secured = {**where, "tls": {"authorities": None, "minimum": "TLSv1.2"}}
+    yield Try(f"public.tls:{mail.name}", "outside", mail.name, "local-active", "smtp", secured)
 
 
 def _both_ways(organisation: Organisation, mail: Host) -> Iterator[Try]:
@@ -56,6 +59,7 @@ def _both_ways(organisation: Organisation, mail: Host) -> Iterator[Try]:
     yield _message(mail, "outbound-arrived", "hub", "mailbox", {**out, "folder": _mailbox(organisation, plain)})
     yield _message(mail, "inbound-sent", "hub", "submit", back)
     yield _message(mail, "inbound-arrived", mail.name, "mailbox", {**back, "user": internal.partition("@")[0]})
+    yield _message(mail, "inbound-logged", mail.name, "log", back)
 
 
 def _relayed(organisation: Organisation, mail: Host, out: dict[str, Any]) -> Iterator[Try]:
