@@ -36,7 +36,7 @@ def _size(seen: Seen, file: str, name: str) -> int:
     role="relay",
     impact="local-active",
     title="The scanner finds the EICAR test file, and lets harmless text pass",
-    remedy=f"systemctl status clamav-daemon; then {APPLY}",
+    remedy="journalctl -u clamav-daemon; freshclam --verbose; then cjsm apply",
 )
 def test_finds_eicar(seen: Seen, verdict: Verdict) -> None:
     scanner = seen.fact("antivirus", "scanner")
@@ -50,7 +50,7 @@ def test_finds_eicar(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.scanner",
     role="relay",
     title="Scanner and milter run, and start at boot",
-    remedy=APPLY,
+    remedy="journalctl -u clamav-daemon -u clamav-milter says why; then cjsm apply, which enables and starts both",
 )
 def test_services_run(seen: Seen, verdict: Verdict) -> None:
     _must_run(seen, verdict, SCANNER)
@@ -68,7 +68,7 @@ def _must_run(seen: Seen, verdict: Verdict, names: tuple[str, ...]) -> None:
     requirement="antivirus.scanner",
     role="relay",
     title="The running programs have read their present settings",
-    remedy=APPLY,
+    remedy="systemctl restart clamav-daemon clamav-milter; mail waits meanwhile",
 )
 def test_settings_loaded(seen: Seen, verdict: Verdict) -> None:
     changed = seen.fact("antivirus", "changed")
@@ -87,7 +87,8 @@ def test_settings_loaded(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.no-way-around",
     role="relay",
     title="Every listener, and local submission, hands mail to the milter",
-    remedy="cjsm apply",
+    remedy="cjsm apply, which sets smtpd_milters and non_smtpd_milters in main.cf; remove -o smtpd_milters= from"
+    " the service in master.cf",
 )
 def test_all_mail_passes_the_scanner(seen: Seen, verdict: Verdict) -> None:
     postfix = seen.fact("antivirus", "postfix")
@@ -109,7 +110,7 @@ def _path(socket: str) -> str:
     requirement="antivirus.no-way-around",
     role="relay",
     title="No sender, recipient, network or user is exempt from scanning",
-    remedy=APPLY,
+    remedy="cjsm apply, which takes LocalNet, AllowList and SkipAuthenticated out of /etc/clamav/clamav-milter.conf",
 )
 def test_no_exemption(seen: Seen, verdict: Verdict) -> None:
     settings = seen.fact("antivirus", "settings", "clamav-milter.conf")
@@ -122,7 +123,7 @@ def test_no_exemption(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.infected-refused",
     role="relay",
     title="Infected mail is refused, not held back in silence",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets OnInfected Reject in /etc/clamav/clamav-milter.conf",
 )
 def test_infected_is_refused(seen: Seen, verdict: Verdict) -> None:
     action = _setting(seen, "clamav-milter.conf", "OnInfected")
@@ -134,7 +135,8 @@ def test_infected_is_refused(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.fails-closed",
     role="relay",
     title="Without a scanner mail waits: in the milter and in every service of Postfix",
-    remedy=f"{APPLY} and cjsm apply",
+    remedy="cjsm apply, which sets OnFail Defer in /etc/clamav/clamav-milter.conf and milter_default_action = "
+    "tempfail in main.cf",
 )
 def test_waits_without_scanner(seen: Seen, verdict: Verdict) -> None:
     action = _setting(seen, "clamav-milter.conf", "OnFail")
@@ -151,7 +153,8 @@ def test_waits_without_scanner(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.whole-message",
     role="relay",
     title="No message that Postfix accepts is too big for milter or scanner",
-    remedy=APPLY,
+    remedy="cjsm apply, which computes MaxFileSize and StreamMaxLength in /etc/clamav/clamd.conf from "
+    "mail.message_size_limit",
 )
 def test_nothing_too_big(seen: Seen, verdict: Verdict) -> None:
     accepted = max(int(size) for size in seen.fact("antivirus", "postfix")["message_size_limit"])
@@ -169,7 +172,7 @@ def test_nothing_too_big(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.whole-message",
     role="relay",
     title="An archive that goes over the scanner's limits is not called clean",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets AlertExceedsMax yes in /etc/clamav/clamd.conf",
 )
 def test_over_limit_is_not_clean(seen: Seen, verdict: Verdict) -> None:
     alert = _setting(seen, "clamd.conf", "AlertExceedsMax") or "no"
@@ -202,7 +205,7 @@ def test_signatures_current(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.signatures",
     role="relay",
     title="Every configured signature database is there",
-    remedy="less /var/log/clamav/freshclam.log; systemctl restart clamav-freshclam",
+    remedy="freshclam --verbose; what it says of the missing database is in /var/log/clamav/freshclam.log",
 )
 def test_signatures_complete(seen: Seen, verdict: Verdict) -> None:
     present = {row["name"] for row in seen.fact("antivirus", "databases") if row["size"]}
@@ -237,7 +240,8 @@ def test_updates_run(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.signatures",
     role="relay",
     title="Signatures come from the declared source and from nowhere else",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes PrivateMirror and DatabaseCustomURL in /etc/clamav/freshclam.conf from "
+    "estate.mirrors",
 )
 def test_signature_source(seen: Seen, verdict: Verdict) -> None:
     mirrors, settings = seen.organisation.estate.mirrors, seen.fact("antivirus", "settings", "freshclam.conf")
@@ -254,7 +258,7 @@ def test_signature_source(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.logged",
     role="relay",
     title="Each message's scan stands in the mail log",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets LogSyslog, LogFacility, LogInfected and LogClean in /etc/clamav/clamav-milter.conf",
 )
 def test_findings_logged(seen: Seen, verdict: Verdict) -> None:
     names = ("LogSyslog", "LogFacility", "LogInfected", "LogClean")
@@ -270,7 +274,8 @@ def test_findings_logged(seen: Seen, verdict: Verdict) -> None:
     requirement="antivirus.memory",
     role="relay",
     title="The host has the memory that the signatures need, also while they are reloaded",
-    remedy="give the relay more memory, or a smaller signature set",
+    remedy="give the relay the memory that is expected (free -h shows what it has), or name a smaller set in "
+    "estate.mirrors.signature_files",
 )
 def test_memory(seen: Seen, verdict: Verdict) -> None:
     needed = scanner_memory_bytes(seen.organisation)

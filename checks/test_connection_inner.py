@@ -101,7 +101,7 @@ def every_one_is_turned_away(seen: Seen, verdict: Verdict, name: str) -> None:
     vantage="other end of the inner hop",
     impact="local-active",
     title="The inner hop carries mail to nobody else: the relay only below cjsm.net, the mail server only its own",
-    remedy="cjsm apply,domains",
+    remedy="cjsm apply, which ends smtpd_relay_restrictions of the inner listener with reject_unauth_destination",
 )
 def test_inner_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
     for identifier in asked(seen, "session"):
@@ -117,7 +117,8 @@ def test_inner_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
     vantage="controller",
     impact="local-active",
     title="The relay takes no mail from a host that is not a mail server",
-    remedy="cjsm apply,relay",
+    remedy="cjsm apply, which sets smtpd_client_restrictions of the inner listener; then nft list chain inet "
+    "cjsm input",
 )
 def test_inner_refuses_others(seen: Seen, verdict: Verdict) -> None:
     for identifier in asked(seen, "session"):

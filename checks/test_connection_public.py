@@ -22,7 +22,8 @@ def public(name: str, seen: Seen, verdict: Verdict) -> str:
     vantage="outside",
     impact="local-active",
     title="Ordinary mail from the internet still arrives",
-    remedy="look at the mail server's own restrictions; this tool adds only one for senders below cjsm.net",
+    remedy="postconf smtpd_recipient_restrictions smtpd_sender_restrictions on the mail server; only "
+    "check_sender_access for cjsm.net is ours",
 )
 def test_public_takes_own_mail(seen: Seen, verdict: Verdict) -> None:
     outcome = seen.tried(public("own", seen, verdict))
@@ -36,7 +37,8 @@ def test_public_takes_own_mail(seen: Seen, verdict: Verdict) -> None:
     vantage="outside",
     impact="local-active",
     title="The mail server carries nothing from the internet to the internet",
-    remedy="end smtpd_relay_restrictions of the mail server with reject_unauth_destination",
+    remedy="postconf -e 'smtpd_relay_restrictions=permit_mynetworks,reject_unauth_destination' on the mail "
+    "server; systemctl reload postfix",
 )
 def test_public_not_open_relay(seen: Seen, verdict: Verdict) -> None:
     own = public("own", seen, verdict)
@@ -51,7 +53,8 @@ def test_public_not_open_relay(seen: Seen, verdict: Verdict) -> None:
     vantage="outside",
     impact="local-active",
     title="Nobody on the internet sends to CJSM through the mail server, not even with a sender of ours",
-    remedy="end smtpd_relay_restrictions of the mail server with reject_unauth_destination",
+    remedy="postconf -e 'smtpd_relay_restrictions=permit_mynetworks,reject_unauth_destination' on the mail "
+    "server; systemctl reload postfix",
 )
 def test_public_no_way_into_cjsm(seen: Seen, verdict: Verdict) -> None:
     own = public("own", seen, verdict)

@@ -23,7 +23,7 @@ def at_relay(name: str, seen: Seen) -> str:
     vantage="hub",
     impact="local-active",
     title="The relay refuses a subdomain that was not declared",
-    remedy="cjsm apply,domains: parent_domain_matches_subdomains must be empty",
+    remedy="cjsm apply, which sets parent_domain_matches_subdomains = (empty) in main.cf",
 )
 def test_relay_refuses_undeclared_domain(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, f"domains.undeclared:{seen.host.name}", beside=at_relay("hub", seen))
@@ -79,7 +79,8 @@ def test_relay_refuses_other_member(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="The relay refuses a recipient that does not exist, and bounces nothing later",
-    remedy="cjsm apply,domains: recipients must be verified, or listed",
+    remedy="cjsm apply, which ends smtpd_recipient_restrictions of the hub's listener with the recipients table "
+    "and reject",
 )
 def test_relay_refuses_unknown_recipient(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("unknown-recipient", seen), beside=at_relay("hub", seen))
@@ -169,7 +170,7 @@ def test_relay_refuses_unprotected_tls(seen: Seen, verdict: Verdict) -> None:
     vantage="outside",
     impact="local-active",
     title="Nobody else on the internet reaches a port of the relay",
-    remedy="cjsm apply",
+    remedy="nft list chain inet cjsm input on the relay, and forward on the firewall; cjsm apply puts both back",
 )
 def test_only_the_hub_connects(seen: Seen, verdict: Verdict) -> None:
     outside_is_online(seen)

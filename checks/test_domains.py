@@ -11,7 +11,6 @@ from cjsm_connect.organisation.routes import CJSM_DOMAINS, SELF_TEST_RECIPIENT, 
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import CannotTell, Verdict
 
-APPLY = "cjsm apply"
 NOWHERE = ("error:", "retry:", "discard:")
 
 
@@ -43,7 +42,7 @@ def _same(verdict: Verdict, wanted: Iterable[str], found: Iterable[str], what: s
     requirement="domains.one-list",
     role="relay",
     title="Mail from the hub is taken for the declared domains, and for no other",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes /etc/cjsm/maps/relay_domains from domains.names",
 )
 def test_relay_domains(seen: Seen, verdict: Verdict) -> None:
     _same(verdict, relayed_domains(seen.organisation), _rows(seen, "relay_domains"), "relay_domains")
@@ -56,7 +55,7 @@ def test_relay_domains(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.one-list",
     role="relay",
     title="Each declared domain has its route to the mail server, and nothing else has one",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes /etc/cjsm/maps/transport from domains.names",
 )
 def test_inner_routes(seen: Seen, verdict: Verdict) -> None:
     special = (*CJSM_DOMAINS, SELF_TEST_RECIPIENT)
@@ -72,7 +71,7 @@ def test_inner_routes(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.one-list",
     role="relay",
     title="Recipients are judged in each declared domain, and in no other",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes /etc/cjsm/maps/recipients from domains.names and [recipients]",
 )
 def test_recipients(seen: Seen, verdict: Verdict) -> None:
     found = _table(seen, "recipients")
@@ -89,7 +88,7 @@ def test_recipients(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.no-mx",
     role="relay,mail",
     title="Every route names its next hop in brackets, so that MX is never looked up",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes each next hop in /etc/cjsm/maps/transport as [HOST]:PORT",
 )
 def test_no_mx(seen: Seen, verdict: Verdict) -> None:
     for name, route in _rows(seen, "transport").items():
@@ -103,7 +102,7 @@ def test_no_mx(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.no-mx",
     role="relay",
     title="Each next hop has a TLS policy under its own name, written the same way",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes /etc/cjsm/maps/tls_policy with each next hop as transport has it",
 )
 def test_policy_for_each_hop(seen: Seen, verdict: Verdict) -> None:
     routes = [route for route in _rows(seen, "transport").values() if not route.startswith(NOWHERE)]
@@ -117,7 +116,7 @@ def test_policy_for_each_hop(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.no-loop",
     role="relay",
     title="Mail for the organisation's own domains never goes back to the hub",
-    remedy=APPLY,
+    remedy="cjsm apply, which takes the row out of /etc/cjsm/maps/transport",
 )
 def test_own_stay_inside(seen: Seen, verdict: Verdict) -> None:
     routes = _rows(seen, "transport")
@@ -131,7 +130,7 @@ def test_own_stay_inside(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.one-list",
     role="relay",
     title="A declared domain does not stand for everything below it",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets parent_domain_matches_subdomains = (empty) in main.cf",
 )
 def test_no_silent_subdomains(seen: Seen, verdict: Verdict) -> None:
     parents = seen.fact("domains", "parents")
@@ -143,7 +142,7 @@ def test_no_silent_subdomains(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.one-set",
     role="relay,mail",
     title="The tables that Postfix reads say what their sources say",
-    remedy=APPLY,
+    remedy="cjsm apply; by hand: postmap /etc/cjsm/maps/TABLE",
 )
 def test_compiled_as_written(seen: Seen, verdict: Verdict) -> None:
     for name in seen.fact("domains", "tables"):
@@ -156,7 +155,8 @@ def test_compiled_as_written(seen: Seen, verdict: Verdict) -> None:
     requirement="domains.mailboxes",
     role="mail",
     title="The mail server takes mail for each declared domain",
-    remedy="cjsm apply; an administrator's own mail server: add the domain to mydestination",
+    remedy="cjsm apply, which writes /etc/cjsm/maps/local_domains; on a mail server of your own: add the domain "
+    "to mydestination in main.cf",
 )
 def test_mailboxes_for_each(seen: Seen, verdict: Verdict) -> None:
     wanted, taken = seen.organisation.domains.names, seen.fact("domains", "taken")

@@ -30,7 +30,7 @@ def test_release_as_declared(seen: Seen, verdict: Verdict) -> None:
     requirement="estate.accurate-clock",
     role=EVERY_HOST,
     title="The host's clock agrees with the controller's",
-    remedy="cjsm apply, which configures time synchronisation; then look at `chronyc tracking`",
+    remedy="cjsm apply, which configures /etc/chrony; then chronyc tracking",
 )
 def test_accurate_clock(seen: Seen, verdict: Verdict) -> None:
     limit = seen.organisation.policy.clock_seconds
@@ -49,7 +49,7 @@ def test_accurate_clock(seen: Seen, verdict: Verdict) -> None:
     requirement="estate.disk-space",
     role=EVERY_HOST,
     title="Every file system has room left",
-    remedy="remove what is not needed, or enlarge the file system",
+    remedy="du -x -h --max-depth=2 POINT shows what fills it; remove what is not needed, or enlarge the file system",
 )
 def test_disk_space(seen: Seen, verdict: Verdict) -> None:
     limit = seen.organisation.policy.disk_free_percent
@@ -68,7 +68,8 @@ def test_disk_space(seen: Seen, verdict: Verdict) -> None:
     requirement="estate.no-failed-units",
     role=EVERY_HOST,
     title="No systemd unit has failed",
-    remedy="systemctl status UNIT; then repair it, or disable it if it is not needed",
+    remedy="systemctl status UNIT; then repair it, or systemctl disable UNIT if it is not needed, and systemctl "
+    "reset-failed",
 )
 def test_no_failed_units(seen: Seen, verdict: Verdict) -> None:
     units = seen.fact("system", "units")
@@ -87,7 +88,8 @@ def in_united_kingdom(place: str) -> bool:
     role="estate",
     vantage="declaration",
     title="Data are stored and hosts administered in the United Kingdom",
-    remedy="tell the Ministry of Justice before anything is outside; then waive this with their answer as the reason",
+    remedy="tell MoJ (CJSM helpdesk) before anything is outside; then correct estate.data_location and "
+    "estate.administration_location, or waive this with their answer",
 )
 def test_in_united_kingdom(seen: Seen, verdict: Verdict) -> None:
     estate = seen.organisation.estate

@@ -39,7 +39,7 @@ def drops_by_default(seen: Seen, verdict: Verdict, chain: str) -> None:
     requirement="firewall.default-deny",
     role=EVERY_HOST,
     title="Connections to the host are dropped unless allowed",
-    remedy=APPLY,
+    remedy="cjsm apply; by hand: nft 'add chain inet cjsm input { policy drop; }'",
 )
 def test_default_deny_input(seen: Seen, verdict: Verdict) -> None:
     drops_by_default(seen, verdict, "input")
@@ -50,7 +50,7 @@ def test_default_deny_input(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.default-deny",
     role=EVERY_HOST,
     title="Connections from the host are dropped unless allowed",
-    remedy=APPLY,
+    remedy="cjsm apply; by hand: nft 'add chain inet cjsm output { policy drop; }'",
 )
 def test_default_deny_output(seen: Seen, verdict: Verdict) -> None:
     drops_by_default(seen, verdict, "output")
@@ -61,7 +61,7 @@ def test_default_deny_output(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.default-deny",
     role=EVERY_HOST,
     title="Connections through the host are dropped unless allowed",
-    remedy=APPLY,
+    remedy="cjsm apply; by hand: nft 'add chain inet cjsm forward { policy drop; }'",
 )
 def test_default_deny_forward(seen: Seen, verdict: Verdict) -> None:
     drops_by_default(seen, verdict, "forward")
@@ -96,7 +96,7 @@ def test_only_declared_flows(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.declared-flows-open",
     role=EVERY_HOST,
     title="Every declared flow is let through",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes a rule for each flow; nft list table inet cjsm shows them",
 )
 def test_declared_flows_open(seen: Seen, verdict: Verdict) -> None:
     rules_apply(seen, verdict)
@@ -115,7 +115,8 @@ def test_declared_flows_open(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.administration",
     role=EVERY_HOST,
     title="SSH is open to the administration addresses only",
-    remedy=APPLY,
+    remedy="cjsm apply, which admits SSH from estate.administered_from only; nft list chain inet cjsm input "
+    "shows who else is let in",
 )
 def test_ssh_from_administrators(seen: Seen, verdict: Verdict) -> None:
     port, administrators = seen.host.ssh.port, seen.organisation.estate.administered_from
@@ -134,7 +135,8 @@ def test_ssh_from_administrators(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.reasons",
     role=EVERY_HOST,
     title="Every rule that lets something in says why",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes the reason of each flow as its rule's comment; a flow of your own: "
+    "[[flows]] reason",
 )
 def test_reasons(seen: Seen, verdict: Verdict) -> None:
     rules_apply(seen, verdict)
@@ -149,7 +151,7 @@ def test_reasons(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.path-mtu-discovery",
     role=EVERY_HOST,
     title="Messages about too large packets pass, and neighbour discovery works",
-    remedy=APPLY,
+    remedy="cjsm apply, which admits icmp type destination-unreachable and icmpv6 type packet-too-big",
 )
 def test_path_mtu_discovery(seen: Seen, verdict: Verdict) -> None:
     rules_apply(seen, verdict)
@@ -169,7 +171,7 @@ def test_path_mtu_discovery(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.anti-spoofing",
     role=EVERY_HOST,
     title="Packets with a forged source address are dropped",
-    remedy=APPLY,
+    remedy="cjsm apply, which puts fib saddr . iif oif missing drop into the chain prerouting",
 )
 def test_anti_spoofing(seen: Seen, verdict: Verdict) -> None:
     rules_apply(seen, verdict)
@@ -187,7 +189,7 @@ def test_anti_spoofing(seen: Seen, verdict: Verdict) -> None:
     vantage="outside",
     impact="local-active",
     title="Connections that nobody declared get no answer from the host",
-    remedy=APPLY,
+    remedy="nft list table inet cjsm on the host that should drop it; cjsm apply puts the declared rules back",
 )
 def test_blocks_inward(seen: Seen, verdict: Verdict) -> None:
     are_blocked(seen, verdict, "in")
@@ -199,7 +201,7 @@ def test_blocks_inward(seen: Seen, verdict: Verdict) -> None:
     role=EVERY_HOST,
     impact="local-active",
     title="The host itself cannot reach what nobody declared",
-    remedy=APPLY,
+    remedy="nft list chain inet cjsm output; cjsm apply puts the declared rules back",
 )
 def test_blocks_outward(seen: Seen, verdict: Verdict) -> None:
     are_blocked(seen, verdict, "out")

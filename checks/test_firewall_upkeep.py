@@ -13,7 +13,6 @@ from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "firewall,relay,mail"
 NO_ROUTERS = "relay,mail"
-APPLY = "cjsm apply"
 
 
 @check(
@@ -21,7 +20,7 @@ APPLY = "cjsm apply"
     requirement="firewall.never-disabled",
     role=EVERY_HOST,
     title="The rules are loaded at every boot",
-    remedy=APPLY,
+    remedy="systemctl enable nftables; then cjsm apply, which has /etc/nftables.conf load /etc/nftables.d/cjsm.nft",
 )
 def test_enabled_at_boot(seen: Seen, verdict: Verdict) -> None:
     boot = seen.fact("firewall", "boot")
@@ -50,7 +49,7 @@ def test_live_is_boot(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.never-disabled",
     role=EVERY_HOST,
     title="No change of the rules is waiting to be undone",
-    remedy="wait two minutes for the host to undo it, then cjsm apply",
+    remedy="cjsm status; the host undoes it by itself within policy.confirm_seconds; then cjsm apply",
 )
 def test_change_confirmed(seen: Seen, verdict: Verdict) -> None:
     waiting = seen.fact("firewall", "unconfirmed")
@@ -62,7 +61,7 @@ def test_change_confirmed(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.drops-recorded",
     role=EVERY_HOST,
     title="Dropped packets are counted, and some of them logged",
-    remedy=f"{APPLY}; then look at `systemctl status ulogd2`",
+    remedy="systemctl status ulogd2; then cjsm apply, which gives each drop a counter and a limited log",
 )
 def test_drops_recorded(seen: Seen, verdict: Verdict) -> None:
     rules_apply(seen, verdict)
@@ -86,7 +85,7 @@ def test_drops_recorded(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.foreign-tables",
     role=EVERY_HOST,
     title="Tables of other programs do not redirect connections past the rules",
-    remedy="find out which program made it (`nft list ruleset`), and remove what is not needed",
+    remedy="nft list ruleset shows the table; stop the program that makes it, or nft delete table FAMILY NAME",
 )
 def test_foreign_tables(seen: Seen, verdict: Verdict) -> None:
     """A foreign accept cannot undo our drop (nft(8)), but it misleads; address translation changes whom a rule sees."""
@@ -131,7 +130,7 @@ def _is_open(address: str) -> bool:
     requirement="firewall.no-bypass",
     role=NO_ROUTERS,
     title="Only the firewall forwards packets between networks",
-    remedy="switch forwarding off in /etc/sysctl.d (net.ipv4.ip_forward and net.ipv6.conf.all.forwarding)",
+    remedy="sysctl -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0, and the same in a file of /etc/sysctl.d",
 )
 def test_no_router(seen: Seen, verdict: Verdict) -> None:
     names = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
@@ -145,7 +144,7 @@ def test_no_router(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.no-bypass",
     role=EVERY_HOST,
     title="Senders cannot choose the way of their packets",
-    remedy="set net.ipv4.conf.all.accept_source_route = 0 in /etc/sysctl.d",
+    remedy="sysctl -w net.ipv4.conf.all.accept_source_route=0, and the same in a file of /etc/sysctl.d",
 )
 def test_source_routes(seen: Seen, verdict: Verdict) -> None:
     found = seen.fact("firewall", "sysctls", "net.ipv4.conf.all.accept_source_route")
@@ -157,7 +156,7 @@ def test_source_routes(seen: Seen, verdict: Verdict) -> None:
     requirement="firewall.update-sources",
     role="estate",
     title="Updates come from declared addresses, not from anywhere",
-    remedy="declare estate.mirrors or estate.proxy instead of estate.egress",
+    remedy="name estate.mirrors or estate.proxy in organisation.toml in place of estate.egress; then cjsm apply",
     vantage="declaration",
 )
 def test_update_sources(seen: Seen, verdict: Verdict) -> None:

@@ -37,7 +37,7 @@ def test_mail_log_written(seen: Seen, verdict: Verdict) -> None:
     requirement="logging.complete",
     role=EVERY_HOST,
     title="No limit drops log lines in a burst",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets RateLimitBurst=0 in /etc/systemd/journald.conf.d and ratelimits of rsyslog to 0",
 )
 def test_burst_limits_off(seen: Seen, verdict: Verdict) -> None:
     interval = seen.fact("logging", "journal", "settings").get("RateLimitIntervalSec", "30s (default)")
@@ -86,7 +86,8 @@ def test_rsyslog_valid(seen: Seen, verdict: Verdict) -> None:
     requirement="logging.retention",
     role=EVERY_HOST,
     title="The mail log is rotated daily and kept for half a year",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes rotate and daily for /var/log/cjsm/mail.log in /etc/logrotate.d from "
+    "policy.log_days",
 )
 def test_retention(seen: Seen, verdict: Verdict) -> None:
     days = seen.organisation.policy.log_days.value
@@ -176,7 +177,7 @@ def test_private_files(seen: Seen, verdict: Verdict) -> None:
     requirement="logging.journal-persistent",
     role=EVERY_HOST,
     title="The journal is kept over a reboot",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets Storage=persistent in /etc/systemd/journald.conf.d",
 )
 def test_journal_persistent(seen: Seen, verdict: Verdict) -> None:
     journal = seen.fact("logging", "journal")
@@ -207,7 +208,7 @@ def test_disk(seen: Seen, verdict: Verdict) -> None:
     requirement="logging.syslog-forwarding",
     role=EVERY_HOST,
     title="A copy of the log goes to another host by TLS",
-    remedy="set syslog.target and syslog.ca_file in organisation.toml; then " + APPLY,
+    remedy="set syslog.target, syslog.addresses and syslog.ca_file in organisation.toml; then cjsm apply",
 )
 def test_forwarding(seen: Seen, verdict: Verdict) -> None:
     target = seen.organisation.syslog.target
@@ -246,7 +247,7 @@ def test_clock(seen: Seen, verdict: Verdict) -> None:
     requirement="logging.tls-facts",
     role=MAIL_HOSTS,
     title="The log says of each delivery how it was encrypted",
-    remedy="cjsm apply",
+    remedy="cjsm apply, which sets smtp_tls_loglevel = 1 and smtpd_tls_loglevel = 1 in main.cf",
 )
 def test_tls_facts(seen: Seen, verdict: Verdict) -> None:
     levels = seen.fact("logging", "postfix")

@@ -28,7 +28,8 @@ def _clock(seen: Seen) -> float:
     requirement="patching.automatic",
     role=EVERY_HOST,
     title="Package lists are fetched and fixes installed every day without anybody",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets APT::Periodic::Update-Package-Lists and Unattended-Upgrade to 1 in "
+    "/etc/apt/apt.conf.d",
 )
 def test_automatic(seen: Seen, verdict: Verdict) -> None:
     installed = "unattended-upgrades" in seen.fact("system", "packages")
@@ -44,7 +45,7 @@ def test_automatic(seen: Seen, verdict: Verdict) -> None:
     requirement="patching.automatic",
     role=EVERY_HOST,
     title="Security fixes and point releases are both installed by themselves",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets Unattended-Upgrade::Origins-Pattern in /etc/apt/apt.conf.d",
 )
 def test_origins(seen: Seen, verdict: Verdict) -> None:
     release = seen.host.release
@@ -88,7 +89,7 @@ def test_timers_run(seen: Seen, verdict: Verdict) -> None:
     requirement="patching.automatic",
     role=EVERY_HOST,
     title="The last automatic installation reported no error",
-    remedy="less /var/log/unattended-upgrades/unattended-upgrades.log",
+    remedy="less /var/log/unattended-upgrades/unattended-upgrades.log; then unattended-upgrade -v",
 )
 def test_last_run_clean(seen: Seen, verdict: Verdict) -> None:
     run = seen.fact("patching", "last_run")
@@ -106,7 +107,7 @@ def _day(seconds: float) -> date:
     requirement="patching.automatic",
     role=EVERY_HOST,
     title="Updates do not stop at a question about configuration files",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets Dpkg::Options --force-confold in /etc/apt/apt.conf.d",
 )
 def test_conffiles_answered(seen: Seen, verdict: Verdict) -> None:
     options = values(seen, "DPkg::Options")
@@ -120,7 +121,8 @@ def test_conffiles_answered(seen: Seen, verdict: Verdict) -> None:
     requirement="patching.sources",
     role=EVERY_HOST,
     title="The release's own archive of security fixes is asked",
-    remedy="add the security archive of the release to /etc/apt/sources.list.d",
+    remedy="add URIs: https://security.debian.org/debian-security, Suites: RELEASE-security to "
+    "/etc/apt/sources.list.d; then apt-get update",
 )
 def test_security_archive(seen: Seen, verdict: Verdict) -> None:
     wanted = ("Debian-Security", f"{seen.host.release}-security")
@@ -220,7 +222,7 @@ def test_nothing_held(seen: Seen, verdict: Verdict) -> None:
     requirement="patching.taken-up",
     role=EVERY_HOST,
     title="Services are restarted by themselves after an update",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets $nrconf{restart} = 'a' in /etc/needrestart/conf.d",
 )
 def test_restarts_services(seen: Seen, verdict: Verdict) -> None:
     meaning = {"a": "restarts by itself", "l": "only lists", "i": "asks", "": "the default: asks, or only lists"}
@@ -247,7 +249,7 @@ def test_nothing_outdated_runs(seen: Seen, verdict: Verdict) -> None:
     requirement="patching.taken-up",
     role=EVERY_HOST,
     title="No reboot has waited longer than allowed",
-    remedy="reboot the host in its window; the mail of the other side waits meanwhile",
+    remedy="systemctl reboot in the host's window (hosts.reboot_time); mail of the other side waits meanwhile",
 )
 def test_reboot_not_overdue(seen: Seen, verdict: Verdict) -> None:
     limit, reboot = seen.organisation.policy.reboot_days, seen.fact("patching", "reboot")
@@ -266,7 +268,8 @@ def test_reboot_not_overdue(seen: Seen, verdict: Verdict) -> None:
     requirement="patching.taken-up",
     role=EVERY_HOST,
     title="A needed reboot happens by itself, at the host's own time",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets Unattended-Upgrade::Automatic-Reboot and Automatic-Reboot-Time from "
+    "hosts.reboot_time",
 )
 def test_reboot_window(seen: Seen, verdict: Verdict) -> None:
     on = (values(seen, "Unattended-Upgrade::Automatic-Reboot") or ["false"])[-1]
@@ -280,7 +283,8 @@ def test_reboot_window(seen: Seen, verdict: Verdict) -> None:
     requirement="patching.supported-release",
     role=EVERY_HOST,
     title="The release still gets security fixes",
-    remedy="migrate the host to a supported release: Debian's release notes, chapter Upgrades",
+    remedy="migrate the host to a supported release (Debian's release notes, chapter Upgrades), then correct "
+    "hosts.release",
 )
 def test_release_supported(seen: Seen, verdict: Verdict) -> None:
     support = seen.fact("patching", "support")

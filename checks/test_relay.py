@@ -21,7 +21,6 @@ from cjsm_connect.probes.postfix import STRANGER, hub_listener, inner_listeners
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
-APPLY = "cjsm apply"
 MAIL_HOSTS = "relay,mail"
 HUB_AUTHORITY = "/etc/cjsm/tls/hub-ca.pem"
 HUB_CHAIN = "/etc/cjsm/tls/hub.chain.pem"
@@ -34,7 +33,8 @@ USERS = {"permit_mynetworks", "permit_sasl_authenticated"}  # a mail server's ow
     requirement="relay.route",
     role="relay",
     title="cjsm.net and everything below it goes to the hub, not by MX",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes cjsm.net and .cjsm.net to /etc/cjsm/maps/transport; postmap -q cjsm.net "
+    "lmdb:/etc/cjsm/maps/transport",
 )
 def test_route_to_hub(seen: Seen, verdict: Verdict) -> None:
     wanted, routes = f"cjsm:{hub_next_hop(seen.organisation)}", answers(seen, "routes")
@@ -47,7 +47,8 @@ def test_route_to_hub(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.route",
     role="mail",
     title="The mail server sends cjsm.net and everything below it to the relay, not by MX",
-    remedy=APPLY,
+    remedy="cjsm apply, which puts /etc/cjsm/maps/transport first in transport_maps; postmap -q cjsm.net "
+    "lmdb:/etc/cjsm/maps/transport",
 )
 def test_route_to_relay(seen: Seen, verdict: Verdict) -> None:
     wanted = f"cjsm-inner:{', '.join(inner_next_hops(seen.organisation, seen.host))}"
@@ -61,7 +62,7 @@ def test_route_to_relay(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.never-clear-text",
     role="relay",
     title="The hub must prove one of the operator's names, or mail waits",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes secure match=NAMES for [HUB]:PORT in /etc/cjsm/maps/tls_policy from hub.match",
 )
 def test_hub_policy(seen: Seen, verdict: Verdict) -> None:
     policy = answers(seen, "hub_policy")[hub_next_hop(seen.organisation)] or "no row for the next hop"
@@ -74,7 +75,8 @@ def test_hub_policy(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.never-clear-text",
     role=MAIL_HOSTS,
     title="The other end of the inner hop must prove who it is, or mail waits",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes each next hop with secure match= or fingerprint match= in "
+    "/etc/cjsm/maps/tls_policy",
 )
 def test_inner_policy(seen: Seen, verdict: Verdict) -> None:
     found = answers(seen, "inner_policy")
@@ -91,7 +93,8 @@ def test_inner_policy(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.never-clear-text",
     role="relay",
     title="Even without a policy the service to the hub demands TLS, and trusts the operator's CA only",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes the service cjsm in master.cf with -o smtp_tls_security_level=secure and "
+    "the operator's CA",
 )
 def test_hub_client(seen: Seen, verdict: Verdict) -> None:
     service(seen, verdict, "cjsm/unix", "smtp")
@@ -113,7 +116,8 @@ def test_hub_client(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.no-mx",
     role="relay",
     title="There is no way off the relay but to the hub and to the mail servers",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets default_transport, local_transport and relay_transport to error: in main.cf, "
+    "and relayhost to nothing",
 )
 def test_no_other_way_out(seen: Seen, verdict: Verdict) -> None:
     for name in ("default_transport", "local_transport"):
@@ -136,7 +140,8 @@ def test_no_other_way_out(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.only-the-hub",
     role="relay",
     title="The listener for the hub demands TLS and a certificate of the operator's CA",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets smtpd_tls_security_level=encrypt, smtpd_tls_req_ccert=yes and "
+    "smtpd_tls_CAfile of the hub's listener",
 )
 def test_hub_listener_mutual_tls(seen: Seen, verdict: Verdict) -> None:
     name = hub_listener(seen.organisation, seen.host)
@@ -148,7 +153,8 @@ def test_hub_listener_mutual_tls(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.only-the-hub",
     role="relay",
     title="Source address and public key are both asked, and everything else is refused",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets smtpd_client_restrictions of the hub's listener: check_client_access, "
+    "check_ccert_access, reject",
 )
 def test_hub_listener_identity(seen: Seen, verdict: Verdict) -> None:
     name = hub_listener(seen.organisation, seen.host)
@@ -166,7 +172,8 @@ def test_hub_listener_identity(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.only-the-hub",
     role="relay",
     title="Only the hub's source addresses are let on to the next question",
-    remedy=APPLY,
+    remedy="compare hub.sources with what the engineer gave; cjsm apply writes them to the table of "
+    "smtpd_client_restrictions",
 )
 def test_hub_sources(seen: Seen, verdict: Verdict) -> None:
     admitted(seen, verdict, "hub_sources", [str(source) for source in seen.organisation.hub.sources], STRANGER)
@@ -177,7 +184,8 @@ def test_hub_sources(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.only-the-hub",
     role="relay",
     title="Exactly the hub's declared public keys are known",
-    remedy=APPLY,
+    remedy="compare hub.fingerprints with what the engineer gave; cjsm apply writes them to "
+    "/etc/cjsm/maps/hub_certificates",
 )
 def test_hub_keys(seen: Seen, verdict: Verdict) -> None:
     table = "hub_certificates"
@@ -198,7 +206,8 @@ def _clients(seen: Seen) -> list[str]:
     requirement="relay.no-open-relay",
     role=MAIL_HOSTS,
     title="No listener carries mail for others",
-    remedy=APPLY,
+    remedy="cjsm apply; on a mail server of your own: postconf -e "
+    "'smtpd_relay_restrictions=permit_mynetworks,reject_unauth_destination'",
 )
 def test_no_open_relay(seen: Seen, verdict: Verdict) -> None:
     inner = inner_listeners(seen.organisation, seen.host)
@@ -216,7 +225,7 @@ def test_no_open_relay(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.no-open-relay",
     role=MAIL_HOSTS,
     title="No network is trusted for being near",
-    remedy=APPLY,
+    remedy="cjsm apply; by hand: postconf -e 'mynetworks=127.0.0.0/8 [::1]/128'; systemctl reload postfix",
 )
 def test_trusted_networks(seen: Seen, verdict: Verdict) -> None:
     networks = setting(seen, "mynetworks")
@@ -231,7 +240,7 @@ def test_trusted_networks(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.unknown-recipients",
     role="relay",
     title="Unknown recipients are refused with 550 while the hub waits; 450 while the mail server is away",
-    remedy=APPLY,
+    remedy="cjsm apply; by hand: postconf -e unverified_recipient_reject_code=550 unverified_recipient_defer_code=450",
 )
 def test_recipients_known(seen: Seen, verdict: Verdict) -> None:
     asked = restrictions(seen, hub_listener(seen.organisation, seen.host), "smtpd_recipient_restrictions")
@@ -252,7 +261,8 @@ def test_recipients_known(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.no-smuggling",
     role=MAIL_HOSTS,
     title="A line that ends with a bare line feed cannot end a message",
-    remedy=APPLY,
+    remedy="cjsm apply; by hand: postconf -e smtpd_forbid_bare_newline=normalize "
+    "smtpd_forbid_unauth_pipelining=yes; systemctl reload postfix",
 )
 def test_smuggling_closed(seen: Seen, verdict: Verdict) -> None:
     for name in inet_services(seen):

@@ -51,8 +51,8 @@ def test_forwards_to_nobody(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.no-automated-mail",
     role=MAIL_HOSTS,
     title="No alias, copy or job sends mail below cjsm.net by itself",
-    remedy="take the address out of the file that is named (aliases, .forward, MAILTO in crontab, Unattended-Upgrade::"
-    "Mail), or declare MoJ's permission and waive this with it as the reason",
+    remedy="take the address out of the file that is named (/etc/aliases, then newaliases; .forward; MAILTO in "
+    "/etc/crontab; Unattended-Upgrade::Mail), or waive this with MoJ's permission as the reason",
 )
 def test_nothing_automatic_to_cjsm(seen: Seen, verdict: Verdict) -> None:
     automatic = [row for row in rows(seen, verdict) if to_cjsm(row)]

@@ -9,7 +9,6 @@ from cjsm_connect.probes.postfix import FOREIGN_DOMAIN, STRANGER, inner_listener
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
-APPLY = "cjsm apply"
 MAIL_HOSTS = "relay,mail"
 INNER_AUTHORITY = "/etc/cjsm/tls/inner-ca.pem"
 
@@ -19,7 +18,8 @@ INNER_AUTHORITY = "/etc/cjsm/tls/inner-ca.pem"
     requirement="relay.inner-hop",
     role=MAIL_HOSTS,
     title="The inner listener demands TLS and a certificate or pinned key of the other end",
-    remedy=APPLY,
+    remedy="cjsm apply, which sets smtpd_tls_security_level=encrypt and smtpd_tls_req_ccert=yes of the inner "
+    "listener in master.cf",
 )
 def test_inner_listener(seen: Seen, verdict: Verdict) -> None:
     pinned = seen.organisation.inner.mode == "pinned"
@@ -36,7 +36,8 @@ def test_inner_listener(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.inner-hop",
     role=MAIL_HOSTS,
     title="Only the other end's addresses may use the inner listener",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes the other end's addresses (hosts.interfaces) to the table of "
+    "smtpd_client_restrictions",
 )
 def test_inner_sources(seen: Seen, verdict: Verdict) -> None:
     others = seen.organisation.mail_servers if seen.host.role == "relay" else seen.organisation.relays
@@ -48,7 +49,7 @@ def test_inner_sources(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.inner-hop",
     role="relay",
     title="Mail servers reach CJSM through the relay, and nothing else",
-    remedy=APPLY,
+    remedy="cjsm apply, which lets the inner listener's smtpd_relay_restrictions admit cjsm.net and .cjsm.net only",
 )
 def test_inner_destinations(seen: Seen, verdict: Verdict) -> None:
     found = answers(seen, "inner_destinations")
@@ -65,7 +66,7 @@ def test_inner_destinations(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.inner-hop",
     role="relay",
     title="Only the organisation's own addresses send into CJSM",
-    remedy=APPLY,
+    remedy="cjsm apply, which writes domains.names to the table of the inner listener's smtpd_sender_restrictions",
 )
 def test_inner_senders(seen: Seen, verdict: Verdict) -> None:
     found = answers(seen, "inner_senders")
@@ -82,7 +83,7 @@ def test_inner_senders(seen: Seen, verdict: Verdict) -> None:
     requirement="relay.no-forged-senders",
     role="mail",
     title="Nobody on the internet can send as cjsm.net to the mail server",
-    remedy=APPLY,
+    remedy="cjsm apply, which puts check_sender_access for cjsm.net first in smtpd_sender_restrictions",
 )
 def test_no_forged_senders(seen: Seen, verdict: Verdict) -> None:
     if not seen.host.internet_mail:

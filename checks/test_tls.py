@@ -14,7 +14,6 @@ from cjsm_connect.organisation.routes import text_of
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
-APPLY = "cjsm apply"
 RENEW = "have certificates/HOST.csr signed again, save the answer beside it as HOST.pem; then cjsm apply"
 SEND = "send certificates/HOST.csr to the CJSM helpdesk, save the answer as HOST.pem beside it, then: cjsm apply"
 BOTH_USES = {"TLS Web Server Authentication", "TLS Web Client Authentication"}
@@ -164,7 +163,7 @@ def test_inner_certificate_in_date(seen: Seen, verdict: Verdict) -> None:
     requirement="tls.certificate-in-date",
     role="relay,mail",
     title="The CA certificates that are trusted are valid now and for a while",
-    remedy="ask the CA's owner for its new certificate, replace the ca_file, then: cjsm apply",
+    remedy="ask the CA's owner for its new certificate, replace hub.ca_file or inner.ca_file, then: cjsm apply",
 )
 def test_authorities_in_date(seen: Seen, verdict: Verdict) -> None:
     for identity in seen.fact("tls", "identities").values():
@@ -192,7 +191,7 @@ def _day(text: str) -> date:
     requirement="tls.strong-keys",
     role="relay,mail",
     title="Keys and signatures are strong enough",
-    remedy="remove the key on the host; cjsm apply makes a new one and a new request to be signed",
+    remedy="rm /etc/cjsm/tls/NAME.key; cjsm apply makes a new one and certificates/HOST.csr, to be signed again",
 )
 def test_key_strength(seen: Seen, verdict: Verdict) -> None:
     for name in seen.fact("tls", "identities"):
@@ -210,7 +209,7 @@ def test_key_strength(seen: Seen, verdict: Verdict) -> None:
     requirement="tls.private-keys",
     role="relay,mail",
     title="Only root can read private keys",
-    remedy=APPLY,
+    remedy="chmod 0600 /etc/cjsm/tls/*.key; if others could read it, rm the key: cjsm apply makes a new one",
 )
 def test_keys_private(seen: Seen, verdict: Verdict) -> None:
     folder = seen.fact("tls", "folder")
@@ -267,7 +266,7 @@ def _presents(seen: Seen, verdict: Verdict, name: str) -> None:
     requirement="tls.trust-anchor",
     role="relay",
     title="The hub is trusted by the operator's CA of the organisation file, and by no other",
-    remedy=APPLY,
+    remedy="compare hub.ca_file with what the engineer gave; cjsm apply writes it to /etc/cjsm/tls/hub-ca.pem",
 )
 def test_trust_anchor_as_declared(seen: Seen, verdict: Verdict) -> None:
     declared = _digests(text_of(seen.organisation, seen.organisation.hub.ca_file))
