@@ -49,7 +49,7 @@ def test_the_check_names_a_requirement_of_the_catalogue_and_says_what_to_do(iden
 # a command that can be typed, a file that can be opened, or a key of the organisation file that can be changed
 COMMANDS = (
     *("cjsm apply", "cjsm plan", "cjsm status", "cjsm check", "systemctl", "journalctl", "postconf", "postmap"),
-    *("postqueue", "nft", "sysctl", "chronyc", "chmod", "openssl", "apt-get", "apt-mark", "unattended-upgrade"),
+    *("postqueue", "ss -", "nft", "sysctl", "chronyc", "chmod", "openssl", "apt-get", "apt-mark", "unattended-upgrade"),
     *("needrestart", "less", "rsyslogd", "freshclam", "ip address", "du -x", "grep", "cryptsetup", "newaliases"),
 )
 FILE = r"(?<![\w.])/(etc|var)/[\w./*-]+"
