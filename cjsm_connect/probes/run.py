@@ -1,4 +1,7 @@
-"""Run the checks: gather one observation, judge it with pytest in this process, and return everything as one Run."""
+"""Run the checks: gather one observation, judge it with pytest in this process, and return everything as one Run.
+
+pytest is imported, and reads the checks, while the hosts are being asked: that is half of what it costs.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,28 @@ import contextlib
 import difflib
 import io
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from cjsm_connect import __version__
 from cjsm_connect.organisation import Organisation, load
 from cjsm_connect.probes import recording
 from cjsm_connect.probes.gather import Options, Talk, gather
-from cjsm_connect.probes.session import SESSION, CheckSession
 from cjsm_connect.results import CjsmError, Run
 from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.results.catalogue import Catalogue
 
+if TYPE_CHECKING:
+    import pytest
+
+    from cjsm_connect.probes.session import CheckSession
+
+Observation = dict[str, Any]
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 
 
@@ -45,12 +52,25 @@ def run_checks(organisation: Organisation, wanted: Wanted = Wanted()) -> tuple[R
     Raises:
         CjsmError: it cannot begin: a recording that is none, permission that is not declared, an unknown name.
     """
-    session = _session(organisation, wanted)
-    observation = session.observation  # gathered before the first check
+    catalogue = catalogues.load(CHECKS / "requirements.toml")
+    narrowed = narrowing(catalogue, wanted.only, wanted.requirement)
+    with _observing(organisation, wanted) as observed:
+        session = _session(organisation, catalogue, narrowed, observed)
+        _judge(session)
+        observation = session.observation
     if wanted.record:
         recording.write(wanted.record, observation)
-    _judge(session)
     return _run(session, wanted), observation
+
+
+@contextlib.contextmanager
+def _observing(organisation: Organisation, wanted: Wanted) -> Iterator[Callable[[], Observation]]:
+    """What waits for the observation. Live hosts are asked from now on; a recording is read when it is wanted."""
+    if wanted.observed:
+        yield partial(recording.read, wanted.observed)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(gather, organisation, wanted.options, wanted.say).result
 
 
 def from_pytest(config: pytest.Config) -> CheckSession:
@@ -66,15 +86,19 @@ def from_pytest(config: pytest.Config) -> CheckSession:
     observed = config.getoption("--observed")
     only, requirement = tuple(config.getoption("--only")), tuple(config.getoption("--requirement"))
     wanted = Wanted(options, only, requirement, Path(observed) if observed else None)
-    return _session(load(Path(place)), wanted)
-
-
-def _session(organisation: Organisation, wanted: Wanted) -> CheckSession:
-    catalogue = catalogues.load(CHECKS / "requirements.toml")
+    organisation, catalogue = load(Path(place)), catalogues.load(CHECKS / "requirements.toml")
     narrowed = narrowing(catalogue, wanted.only, wanted.requirement)
     if wanted.observed:
-        return CheckSession(organisation, catalogue, partial(recording.read, wanted.observed), narrowed)
-    return CheckSession(organisation, catalogue, partial(gather, organisation, wanted.options, wanted.say), narrowed)
+        return _session(organisation, catalogue, narrowed, partial(recording.read, wanted.observed))
+    return _session(organisation, catalogue, narrowed, partial(gather, organisation, wanted.options))
+
+
+def _session(
+    organisation: Organisation, catalogue: Catalogue, narrowed: tuple[str, ...], observe: Callable[[], Observation]
+) -> CheckSession:
+    from cjsm_connect.probes.session import CheckSession
+
+    return CheckSession(organisation, catalogue, observe, narrowed)
 
 
 def narrowing(catalogue: Catalogue, only: Collection[str], requirement: Collection[str]) -> tuple[str, ...]:
@@ -109,19 +133,36 @@ class _Hand:
         self.session = session
 
     def pytest_configure(self, config: pytest.Config) -> None:
+        from cjsm_connect.probes.session import SESSION
+
         config.stash[SESSION] = self.session
+
+    def pytest_runtestloop(self) -> bool | None:
+        """Wait for the observation. Without one nothing is judged: `run_checks` asks for it again, and says why."""
+        try:
+            self.session.observation  # noqa: B018
+        except Exception:
+            return True
+        return None
 
 
 _HANDS_OFF = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
 
-# the terminal reporter would write to our stdout
+# the terminal reporter would write to our stdout; the others watch each check and cost as much as the judging itself
+_WITHOUT = (
+    *("terminal", "cacheprovider", "logging", "warnings", "unraisableexception", "threadexception", "faulthandler"),
+    *("doctest", "unittest", "junitxml", "pastebin", "stepwise", "setuponly", "setupplan"),
+)
 _ARGUMENTS = (
-    *("-p", "no:terminal", "-p", "no:cacheprovider"),
-    *("--import-mode=importlib", "--continue-on-collection-errors", "--assert=plain"),
+    *(f"-pno:{plugin}" for plugin in _WITHOUT),
+    # hosts are asked meanwhile, and say so: standard error stays open
+    *("--capture=no", "--import-mode=importlib", "--continue-on-collection-errors", "--assert=plain"),
 )
 
 
 def _judge(session: CheckSession) -> None:
+    import pytest
+
     said = io.StringIO()
     place = [f"--rootdir={CHECKS.parent}", f"--confcutdir={CHECKS}", "-c", os.devnull, str(CHECKS)]
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _own_environment():

@@ -6,8 +6,9 @@ import json
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -98,7 +99,9 @@ def wanted(*, hub: bool, send_test_to: str, quiet: bool = False, **rest: Any) ->
     from cjsm_connect.probes.gather import Options
     from cjsm_connect.probes.run import Wanted
 
-    return Wanted(Options(hub, send_test_to), say=(lambda text: None) if quiet else _say, **rest)
+    # bound now: while the checks are read, standard error belongs to pytest
+    say = (lambda text: None) if quiet else partial(_say, stream=sys.stderr)
+    return Wanted(Options(hub, send_test_to), say=say, **rest)
 
 
 def following(run: Run) -> str:
@@ -165,8 +168,8 @@ def _keep(run: Run, organisation: Organisation, observed: Path | None, *, quiet:
             _say(f"this run is not kept for --since last: {error}")
 
 
-def _say(text: str) -> None:
-    click.echo(f"cjsm: {text}", err=True)
+def _say(text: str, stream: TextIO | None = None) -> None:
+    click.echo(f"cjsm: {text}", file=stream, err=True)
 
 
 def _clear(path: Path) -> None:

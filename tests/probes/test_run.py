@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -17,6 +18,7 @@ import pytest
 from checks.framework import REGISTRY
 from cjsm_connect.probes import run as module
 from cjsm_connect.probes.run import Wanted, run_checks
+from cjsm_connect.probes.session import CheckSession
 from cjsm_connect.results import CjsmError, Run, Status
 from tests.checks.recordings import observation
 from tests.made_up import ROOT, lab_file, organisation
@@ -398,3 +400,31 @@ def test_a_check_process_never_loads_pyinfra_or_gevent(tmp_path: Path) -> None:
 def waiver(requirement: str) -> dict[str, Any]:
     said = {"requirement": requirement, "reason": "later", "approver": "Robin", "risk": "small"}
     return {**said, "start": date.fromisoformat("2026-11-01"), "expiry": date.fromisoformat("2027-05-01")}
+
+
+def test_the_checks_are_read_while_the_hosts_are_asked(ran: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = threading.Event()
+    told = observation({"host": "relay", "facts": {"demo": {"answer": 42}}, "ended": "2026-11-21T12:00:00+00:00"})
+
+    def gather(*_: Any) -> dict[str, Any]:
+        assert read.wait(10), "pytest had not read the checks"
+        return told
+
+    monkeypatch.setattr(module, "gather", gather)
+    monkeypatch.setitem(globals(), "READ", read)
+    text = f"from {__name__} import READ\nREAD.set()\n" + check("answer")
+    ran(text)  # from a recording, which leaves the file of checks in its folder
+    read.clear()
+    next(module.CHECKS.glob("test_made_up_*.py")).rename(module.CHECKS / f"test_made_up_{next(numbers)}.py")
+    run, _ = run_checks(organisation())
+    assert statuses(run) == {"demo.answer relay": "pass"}
+
+
+def test_what_keeps_hosts_from_being_asked_is_said_and_nothing_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gather(*_: Any) -> dict[str, Any]:
+        raise CjsmError("no known_hosts beside organisation.toml")
+
+    monkeypatch.setattr(module, "gather", gather)
+    monkeypatch.setattr(CheckSession, "judge", lambda *_: pytest.fail("something was judged"))
+    with pytest.raises(CjsmError, match="no known_hosts"):
+        run_checks(organisation())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Literal
 
@@ -69,13 +70,14 @@ def counting(host: Host) -> Try:
     return Try(identifier, host.name, host.name, "passive", "counters", {"table": TABLE}, around=True)
 
 
-def blocked(organisation: Organisation) -> list[Blocked]:
+@lru_cache(maxsize=8)  # asked for by the tries and by every check of them; an organisation never changes
+def blocked(organisation: Organisation) -> tuple[Blocked, ...]:
     """Every connection to try, between pairs of parties that also have a permitted one as control."""
     outer = [*_vantages(organisation), _controller(organisation)]
     managed = [_managed(organisation, host) for host in organisation.hosts]
     pairs = [(source, target) for source in outer for target in managed]
     pairs += [(source, target) for source in managed for target in (*outer, *managed) if source != target]
-    return [one for source, target in pairs for one in _between(organisation, source, target)]
+    return tuple(one for source, target in pairs for one in _between(organisation, source, target))
 
 
 def _between(organisation: Organisation, source: Party, target: Party) -> Iterator[Blocked]:
