@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cjsm_connect.bench import measure
+from cjsm_connect.bench import environment, measure
 from cjsm_connect.bench.state import State, digests, spoil
 from cjsm_connect.lab import Lab
 from cjsm_connect.lab.entry import controller
@@ -25,7 +25,7 @@ def commands(root: Path, organisation: Organisation, states: dict[str, State], f
     (folder / "state.json").write_text(json.dumps(states))
     return {
         "pyinfra": pyinfra(organisation, folder),
-        "ansible": ansible(environment(root), organisation, states, folder),
+        "ansible": ansible(environment.made(root, "ansible", LOCK), organisation, states, folder),
     }
 
 
@@ -66,18 +66,6 @@ def variables(organisation: Organisation, host: Host) -> dict[str, Any]:
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_become": True,
     }
-
-
-def environment(root: Path) -> Path:
-    """ansible-core's virtual environment, made from its own hashed lock on first use; never part of the product."""
-    made = root / ".venv" / "ansible"
-    stamp = made / "lock"
-    if not stamp.is_file() or stamp.read_text() != LOCK.read_text():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(made)], check=True)
-        pip = [str(made / "bin" / "pip"), "--quiet", "--quiet", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, "--require-hashes", "-r", str(LOCK)], check=True)
-        stamp.write_text(LOCK.read_text())
-    return made
 
 
 def proved(lab: Lab, states: dict[str, State], peers: dict[str, list[str]]) -> None:

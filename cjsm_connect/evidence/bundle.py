@@ -24,6 +24,7 @@ configuration/       the effective configuration of each host, without secrets
 certificates.*       the certificates that were seen, and where
 host_keys.json       fingerprints of the hosts' SSH keys
 domains.txt          the mail domains, one a line
+oscal/               the same results in OSCAL 1.2, for programs
 versions.json        systems, packages, this tool and its catalogue
 statement.json       the signed statement: SHA-256 of every file above, totals, times, nonce
 statement.dsse.json  its signature as DSSE over an in-toto Statement v1

@@ -13,9 +13,10 @@ from typing import Any
 import click
 
 from cjsm_connect.evidence import EvidenceError, archive, bundle, contents, guard, keys, statement, verification
+from cjsm_connect.evidence.strict_json import readable
 from cjsm_connect.organisation import Organisation, secret
 from cjsm_connect.probes.run import CHECKS, run_checks
-from cjsm_connect.reports import html
+from cjsm_connect.reports import html, oscal
 from cjsm_connect.results import CjsmError, Run
 from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.verbs._organisation import organisation_option, running
@@ -115,7 +116,8 @@ def signed(
         domains_digest=material.domains_digest,
     )
     page = html.render(report).encode("utf-8", "backslashreplace")
-    files = {**material.files, "report.html": page, "README.txt": bundle.README.encode()}
+    machine = {name: readable(found) for name, found in oscal.documents(run, report.requirements).items()}
+    files = {**material.files, **machine, "report.html": page, "README.txt": bundle.README.encode()}
     guard.refuse_secrets(files, _secrets(organisation))
     said = statement.state(run, files, term)
     return bundle.sign(files, said, key), said
