@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, refusal, refused, told
+from checks.sessions import accepted, control, refusal, refused, told
+from cjsm_connect.organisation.routes import NOTICE_SENDER
 from cjsm_connect.probes.seen import Seen
+from cjsm_connect.probes.sessions import contacts
 from cjsm_connect.results.judge import Verdict
 
 
@@ -95,3 +97,25 @@ def test_public_tls(seen: Seen, verdict: Verdict) -> None:
     outcome = seen.tried(public("tls", seen, verdict))
     version = (outcome["tls"] or {}).get("version")
     verdict(bool(version), expected="TLS 1.2 or newer", observed=version or told(outcome), warn=True)
+
+
+@check(
+    "connection.public-takes-notices",
+    requirement="estate.contacts",
+    role="mail",
+    vantage="outside",
+    impact="local-active",
+    title="CJSM's own notices reach the IT helpdesk and the administrator",
+    remedy="give contacts.helpdesk and contacts.administrator of organisation.toml mailboxes (/etc/aliases, then "
+    "newaliases); cjsm apply lets noreply@system.cjsm.net through in /etc/cjsm/maps/cjsm_senders",
+)
+def test_public_takes_notices(seen: Seen, verdict: Verdict) -> None:
+    control(seen, public("own", seen, verdict))
+    outcome = seen.tried(public("notices", seen, verdict))
+    if not contacts(seen.organisation):
+        verdict.not_tested("neither address is in domains.names: ask its own mail server")
+    stopped = [reply for reply in outcome["replies"] if reply["code"] >= 500]
+    observed = "; ".join(f"{reply['command']}: {reply['code']} {reply['text']}" for reply in stopped) or told(outcome)
+    verdict(not stopped, expected=f"250 to each contact from {NOTICE_SENDER}", observed=observed)
+    if not accepted(outcome):
+        verdict.not_tested(f"put off: {told(outcome)}")

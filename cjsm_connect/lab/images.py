@@ -47,7 +47,7 @@ LAYERS = {
         commands=(
             "useradd --create-home --shell /usr/sbin/nologin clerk",
             "useradd --create-home --shell /usr/sbin/nologin solicitor",
-            "printf 'postmaster: clerk\\nroot: clerk\\n' > /etc/aliases",
+            "printf '%s: clerk\\n' postmaster root it.helpdesk sam.administrator > /etc/aliases",
         )
     ),
     "hub": Layer(

@@ -15,6 +15,10 @@ from .model import Organisation
 CJSM_DOMAINS = ("cjsm.net", ".cjsm.net")
 """The domain itself and everything below it: a transport table needs both forms (transport(5))."""
 
+NOTICE_SENDER = "noreply@system.cjsm.net"
+"""Who tells members of maintenance and re-certification, and applicants how to go on: by ordinary internet mail
+(CJSM, "All system notifications"; Application 2009, step 2). As of November 2026."""
+
 SELF_TEST_RECIPIENT = "discard@selftest.invalid"
 """Accepted by our own listeners, scanned like any mail, then thrown away: tests never reach the hub (RFC 6761)."""
 

@@ -146,6 +146,13 @@ def known_user(organisation: Organisation) -> str:
     return organisation.tests.internal or f"postmaster@{organisation.domains.names[0]}"
 
 
+def contacts(organisation: Organisation) -> list[str]:
+    """Who is told of faults, maintenance and re-certification, as far as it is one of our own addresses."""
+    people = (organisation.contacts.helpdesk, organisation.contacts.administrator)
+    addresses = dict.fromkeys(person.email for person in people)
+    return [address for address in addresses if address.rpartition("@")[2] in organisation.domains.names]
+
+
 def cjsm_user(organisation: Organisation) -> str:
     """An address below cjsm.net; it is only asked for with RCPT, unless a message through the hub was wished for."""
     return organisation.tests.external or f"someone@{FOREIGN}.cjsm.net"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.routes import NOTICE_SENDER
 from cjsm_connect.probes import sessions
 from cjsm_connect.probes.tries import Try
 
@@ -43,6 +44,8 @@ def _public(organisation: Organisation, mail: Host) -> Iterator[Try]:
     where = {"address": str(mail.address), "port": sessions.SMTP_PORT, "helo": "outside.example"}
     for name, envelope in asked.items():
         yield Try(f"public.{name}:{mail.name}", "outside", mail.name, "local-active", "smtp", {**where, **envelope})
+    notice = {**where, **sessions.envelope(NOTICE_SENDER, sessions.contacts(organisation))}
+    yield Try(f"public.notices:{mail.name}", "outside", mail.name, "local-active", "smtp", notice)
     # the certificate of a public port is for senders who do not verify it: neither do we
     secured = {**where, "tls": {"authorities": None, "minimum": "TLSv1.2"}}
     yield Try(f"public.tls:{mail.name}", "outside", mail.name, "local-active", "smtp", secured)
