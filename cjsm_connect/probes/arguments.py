@@ -115,7 +115,7 @@ def forwarding(organisation: Organisation, host: Host) -> dict[str, Any] | None:
     if host.role == "firewall" or host.mta != "postfix":
         return None
     names = {one.fqdn for one in organisation.hosts}
-    return {"own": [*organisation.domains.names, *sorted(names), "localhost"]}
+    return {"own": [*organisation.domains.names, *sorted(names), "localhost", "localhost.localdomain"]}
 
 
 def _has_inner_hop(organisation: Organisation, host: Host) -> bool:

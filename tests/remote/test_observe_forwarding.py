@@ -27,7 +27,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(forwarding.pwd, "getpwall", lambda: [SimpleNamespace(pw_dir=f"{tmp_path}/home")])
     (tmp_path / "home").mkdir()
     (tmp_path / "postconf_x").write_text("alias_maps = hash:/etc/aliases\nalways_bcc =\n")
-    (tmp_path / "aliases").write_text("postmaster\tclerk\nclerk\tclerk@council.example\n")
+    (tmp_path / "aliases").write_text("postmaster\tclerk\nclerk\tclerk@council.example, files@nas.council.example\n")
     return tmp_path
 
 

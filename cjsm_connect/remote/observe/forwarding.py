@@ -42,8 +42,12 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def outside(text: str, own: set[str]) -> list[str]:
-    """The addresses of other domains in a text; a name without a domain is local."""
-    return sorted({found for found in ADDRESS.findall(text) if found.rpartition("@")[2].lower() not in own})
+    """The addresses of other domains in a text; a name without a domain is local, a host below ours is ours."""
+    return sorted({found for found in ADDRESS.findall(text) if not _ours(found.rpartition("@")[2].lower(), own)})
+
+
+def _ours(domain: str, own: set[str]) -> bool:
+    return any(domain == name or domain.endswith("." + name) for name in own)
 
 
 def _settings(names: tuple[str, ...]) -> list[tuple[str, str]]:
