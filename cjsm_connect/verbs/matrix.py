@@ -133,6 +133,7 @@ def matrix(labs: Sequence[Lab], faults: Iterable[Fault], tell: Tell) -> None:
     from cjsm_connect.lab import healthy
 
     for lab in labs:  # one after the other: the first builds what the others start from
+        click.echo(f"having the lab '{lab.name}' healthy", err=True)
         healthy.ensure(lab)
     waiting: SimpleQueue[Fault] = SimpleQueue()
     for fault in faults:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -61,6 +62,29 @@ def test_a_signed_request_keeps_its_names() -> None:
         x509.SubjectAlternativeName
     )
     assert names.value.get_values_for_type(x509.DNSName) == ["relay.council.example"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "purpose", "why"),
+    [
+        ({"starts": -90, "days": 89}, "sslserver", "certificate has expired"),
+        ({"starts": 7}, "sslserver", "certificate is not yet valid"),
+        ({"use": "server"}, "sslclient", "unsuitable certificate purpose"),
+        ({"name": "webmail.council.example"}, "sslserver", ""),
+    ],
+)
+def test_a_request_is_answered_wrongly_in_one_thing(
+    tmp_path: Path, wrong: dict[str, Any], purpose: str, why: str
+) -> None:
+    answer = authority.operator().sign_wrongly(request("relay.council.example"), **wrong)
+    chain, root = written(tmp_path / "relay.pem", answer), tmp_path / "root.pem"
+    done = verify(chain, written(root, authority.pem(authority.operator().root)), purpose)
+    assert why in done.stderr
+    assert bool(done.returncode) is bool(why)
+    named = subprocess.run(
+        ["openssl", "x509", "-noout", "-text"], input=answer, capture_output=True, text=True, check=True
+    )
+    assert f"DNS:{wrong.get('name', 'relay.council.example')}" in named.stdout
 
 
 def test_a_request_signed_with_another_key_is_refused() -> None:
