@@ -9,6 +9,7 @@ from faults import FaultError, Patient, fault
 HUB_SIDE = "postfix/cjsm-listener"
 INNER_SIDE = "postfix/cjsm-inner-listener"
 
+RELAY = "198.51.100.10"
 TAMPERING = "table ip tampering {{ chain arriving {{ type filter hook input priority mangle; {rule}; }}; }}\n"
 
 # why further requirements must fail too
@@ -298,3 +299,12 @@ def forged_senders(host: Patient) -> None:
 def public_port_silent(host: Patient) -> None:
     """Ordinary mail is refused since the connection was made."""
     configure(host, smtpd_client_restrictions="reject")
+
+
+@fault("connection.leased-address", host="relay", violates="connection.static-address")
+def leased_address(host: Patient) -> None:
+    """The relay has its address from DHCP, and has it for an hour."""
+    [row] = [line for line in host.run(["ip", "-oneline", "address"]).stdout.splitlines() if RELAY in line]
+    _, interface, _, address, *_ = row.split()
+    host.run(["ip", "address", "change", address, "dev", interface, "valid_lft", "3600", "preferred_lft", "3600"])
+    assert "dynamic" in host.run(["ip", "-oneline", "address", "show", "to", RELAY]).stdout

@@ -214,6 +214,14 @@ def extra_port(host: Patient) -> None:
     assert "0.0.0.0:8080" in host.run(["ss", "-Hltn"]).stdout
 
 
+@fault("firewall.passwords-taken", host="firewall", violates="firewall.log-in")
+def passwords_taken(host: Patient) -> None:
+    """SSH takes a password from whoever has no key, for a supplier's visit."""
+    host.write("/etc/ssh/sshd_config.d/00-supplier.conf", "PasswordAuthentication yes\n")
+    host.run(["systemctl", "reload", "ssh.service"])
+    assert "passwordauthentication yes" in host.run(["sshd", "-T"]).stdout
+
+
 @fault("firewall.unconfirmed", host="mail", violates="firewall.never-disabled")
 def unconfirmed(host: Patient) -> None:
     """An apply died between loading new rules and confirming them, and the host's timer with it."""

@@ -7,6 +7,7 @@ from faults.connection import HUB_SIDE, INNER_SIDE, configure, override, service
 from faults.domains import HUB, edit
 
 MAIN = "/etc/postfix/main.cf"
+SPOOL = "/var/spool/postfix"
 MASTER = "/etc/postfix/master.cf"
 SELF_TEST = "smtpd_relay_restrictions = check_recipient_access lmdb:/etc/cjsm/maps/self_test"
 MAIL_SERVER = "[192.0.2.10]:2525"
@@ -223,6 +224,17 @@ def port_25(host: Patient) -> None:
 def gives_up_early(host: Patient) -> None:
     """Mail is returned after an hour of the hub's maintenance."""
     configure(host, maximal_queue_lifetime="1h")
+
+
+@fault("relay.queue-in-memory", host="relay", violates="relay.queue-kept")
+def queue_in_memory(host: Patient) -> None:
+    """Somebody made the queue quicker: a restart of the host loses what waits in it."""
+    host.run(["systemctl", "stop", "postfix.service"])
+    host.run(["cp", "-a", SPOOL, "/root/spool"])
+    host.run(["mount", "-t", "tmpfs", "memory", SPOOL])
+    host.run(["cp", "-a", "/root/spool/.", SPOOL])
+    host.run(["systemctl", "start", "postfix.service"])
+    assert host.run(["findmnt", "-no", "FSTYPE", SPOOL]).stdout.strip() == "tmpfs"
 
 
 @fault("relay.nothing-written-down", host="relay", violates="relay.tls-facts")
