@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cjsm_connect.probes.seen import Seen
-from cjsm_connect.results.judge import NotTested
+from cjsm_connect.results.judge import NotTested, Verdict
 
 Outcome = Mapping[str, Any]
 
@@ -30,6 +30,29 @@ def refused(outcome: Outcome, command: str = "RCPT") -> bool:
     """Was the command sent, and each time answered with 5yz? 4yz is no refusal: the sender comes again."""
     codes = answers(outcome, command)
     return bool(codes) and all(500 <= code < 600 for code in codes)
+
+
+def relays_nothing(outcomes: Iterable[Outcome], verdict: Verdict, *, expected: str) -> None:
+    """Each recipient is refused: with 5yz, or with 454 4.7.1, Postfix's word for what it does not relay.
+
+    Debian's own smtpd_relay_restrictions ends with defer_unauth_destination (postconf(5)): not friendly, but no relay.
+
+    Raises:
+        NotTested: some were neither taken nor refused; the server was busy, or wants to see the sender again.
+    """
+    doubt = ""
+    for outcome in outcomes:
+        replies = [reply for reply in outcome["replies"] if reply["command"].split(" ")[0] == "RCPT"]
+        taken = [reply for reply in replies if 200 <= reply["code"] < 300]
+        verdict(not taken, expected=expected, observed=told({**outcome, "replies": taken or replies}))
+        if not replies or not all(map(_not_relayed, replies)):
+            doubt = f"neither taken nor refused for good: {told(outcome)}"
+    if doubt:
+        raise NotTested(doubt)
+
+
+def _not_relayed(reply: Mapping[str, Any]) -> bool:
+    return 500 <= reply["code"] < 600 or (reply["code"] == 454 and str(reply["text"]).startswith("4.7.1"))
 
 
 def turned_away(outcome: Outcome) -> bool:

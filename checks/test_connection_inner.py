@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, control, each, refused, told, turned_away
+from checks.sessions import accepted, control, each, relays_nothing, told, turned_away
 from cjsm_connect.organisation import Host
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import NotTested, Verdict
@@ -106,8 +106,8 @@ def every_one_is_turned_away(seen: Seen, verdict: Verdict, name: str) -> None:
 def test_inner_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
     for identifier in asked(seen, "session"):
         control(seen, identifier)
-    for outcome in each(seen, asked(seen, "foreign-recipients")):
-        verdict(refused(outcome), expected="5yz to each recipient elsewhere", observed=told(outcome))
+    outcomes = each(seen, asked(seen, "foreign-recipients"))
+    relays_nothing(outcomes, verdict, expected="5yz to each recipient elsewhere")
 
 
 @check(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, control, refusal, refused, told
+from checks.sessions import accepted, control, refusal, refused, relays_nothing, told
 from cjsm_connect.organisation.routes import NOTICE_SENDER
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.probes.sessions import contacts
@@ -45,7 +45,7 @@ def test_public_takes_own_mail(seen: Seen, verdict: Verdict) -> None:
 def test_public_not_open_relay(seen: Seen, verdict: Verdict) -> None:
     own = public("own", seen, verdict)
     outcome = refusal(seen, public("foreign-recipients", seen, verdict), beside=own)
-    verdict(refused(outcome), expected="5yz to each spelling of a foreign recipient", observed=told(outcome))
+    relays_nothing([outcome], verdict, expected="5yz to each spelling of a foreign recipient")
 
 
 @check(
@@ -61,7 +61,7 @@ def test_public_not_open_relay(seen: Seen, verdict: Verdict) -> None:
 def test_public_no_way_into_cjsm(seen: Seen, verdict: Verdict) -> None:
     own = public("own", seen, verdict)
     outcome = refusal(seen, public("cjsm-recipient", seen, verdict), beside=own)
-    verdict(refused(outcome), expected="5yz to RCPT TO below cjsm.net", observed=told(outcome))
+    relays_nothing([outcome], verdict, expected="5yz to RCPT TO below cjsm.net")
 
 
 @check(

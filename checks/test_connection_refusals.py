@@ -6,7 +6,7 @@ Each refusal is judged beside the session of the hub itself, which must be accep
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, answers, outside_is_online, refusal, refused, told, turned_away
+from checks.sessions import accepted, answers, outside_is_online, refusal, refused, relays_nothing, told, turned_away
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
@@ -98,7 +98,7 @@ def test_relay_refuses_unknown_recipient(seen: Seen, verdict: Verdict) -> None:
 )
 def test_relay_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("foreign-recipients", seen), beside=at_relay("hub", seen))
-    verdict(refused(outcome), expected="5yz to each spelling of a foreign recipient", observed=told(outcome))
+    relays_nothing([outcome], verdict, expected="5yz to each spelling of a foreign recipient")
 
 
 @check(
@@ -112,7 +112,7 @@ def test_relay_refuses_foreign_recipients(seen: Seen, verdict: Verdict) -> None:
 )
 def test_relay_refuses_loop(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, at_relay("cjsm-recipient", seen), beside=at_relay("hub", seen))
-    verdict(refused(outcome), expected="5yz to RCPT TO below cjsm.net", observed=told(outcome))
+    relays_nothing([outcome], verdict, expected="5yz to RCPT TO below cjsm.net")
 
 
 @check(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from checks.framework import check
-from checks.postfix import setting
+from checks.postfix import hops, same_route, setting
 from cjsm_connect.organisation.routes import CJSM_DOMAINS, SELF_TEST_RECIPIENT, inner_next_hops, relayed_domains
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import CannotTell, Verdict
@@ -63,7 +63,7 @@ def test_inner_routes(seen: Seen, verdict: Verdict) -> None:
     _same(verdict, seen.organisation.domains.names, routes, "routes")
     wanted = f"inner:{', '.join(inner_next_hops(seen.organisation, seen.host))}"
     for name, route in routes.items():
-        verdict(route == wanted, expected=f"{name} {wanted}", observed=f"{name} {route}")
+        verdict(same_route(route, wanted), expected=f"{name} {wanted}", observed=f"{name} {route}")
 
 
 @check(
@@ -92,8 +92,8 @@ def test_recipients(seen: Seen, verdict: Verdict) -> None:
 )
 def test_no_mx(seen: Seen, verdict: Verdict) -> None:
     for name, route in _rows(seen, "transport").items():
-        hops = route.partition(":")[2].split(", ")
-        kept = route.startswith(NOWHERE) or all(hop.startswith("[") for hop in hops)
+        bracketed = bool(hops(route)) and all(hop.startswith("[") for hop in hops(route))
+        kept = route.startswith(NOWHERE) or bracketed
         verdict(kept, expected=f"{name}: [host]:port", observed=f"{name}: {route}")
 
 
@@ -106,9 +106,9 @@ def test_no_mx(seen: Seen, verdict: Verdict) -> None:
 )
 def test_policy_for_each_hop(seen: Seen, verdict: Verdict) -> None:
     routes = [route for route in _rows(seen, "transport").values() if not route.startswith(NOWHERE)]
-    hops = {hop for route in routes for hop in route.partition(":")[2].split(", ")}
-    missing = sorted(hops - set(_rows(seen, "tls_policy")))
-    verdict(not missing, expected=f"a policy for {', '.join(sorted(hops))}", observed=", ".join(missing) or "there")
+    asked = {hop for route in routes for hop in hops(route)}
+    missing = sorted(asked - set(_rows(seen, "tls_policy")))
+    verdict(not missing, expected=f"a policy for {', '.join(sorted(asked))}", observed=", ".join(missing) or "there")
 
 
 @check(

@@ -10,8 +10,11 @@ from checks.postfix import (
     answers,
     inet_services,
     listener,
+    only_modern,
     option,
+    policy,
     restrictions,
+    same_route,
     service,
     setting,
     within,
@@ -39,7 +42,8 @@ USERS = {"permit_mynetworks", "permit_sasl_authenticated"}  # a mail server's ow
 def test_route_to_hub(seen: Seen, verdict: Verdict) -> None:
     wanted, routes = f"cjsm:{hub_next_hop(seen.organisation)}", answers(seen, "routes")
     for name in CJSM_DOMAINS:
-        verdict(routes[name] == wanted, expected=f"{name} {wanted}", observed=f"{name} {routes[name] or 'no route'}")
+        found = routes[name]
+        verdict(same_route(found, wanted), expected=f"{name} {wanted}", observed=f"{name} {found or 'no route'}")
 
 
 @check(
@@ -54,7 +58,8 @@ def test_route_to_relay(seen: Seen, verdict: Verdict) -> None:
     wanted = f"cjsm-inner:{', '.join(inner_next_hops(seen.organisation, seen.host))}"
     routes = answers(seen, "routes")
     for name in CJSM_DOMAINS:
-        verdict(routes[name] == wanted, expected=f"{name} {wanted}", observed=f"{name} {routes[name] or 'no route'}")
+        found = routes[name]
+        verdict(same_route(found, wanted), expected=f"{name} {wanted}", observed=f"{name} {found or 'no route'}")
 
 
 @check(
@@ -65,9 +70,13 @@ def test_route_to_relay(seen: Seen, verdict: Verdict) -> None:
     remedy="cjsm apply, which writes secure match=NAMES for [HUB]:PORT in /etc/cjsm/maps/tls_policy from hub.match",
 )
 def test_hub_policy(seen: Seen, verdict: Verdict) -> None:
-    policy = answers(seen, "hub_policy")[hub_next_hop(seen.organisation)] or "no row for the next hop"
-    wanted = {"secure", f"match={':'.join(seen.organisation.hub.match)}", f"protocols={TLS_1_2}"}
-    verdict(wanted <= set(policy.split()), expected=" ".join(sorted(wanted)), observed=policy)
+    row = answers(seen, "hub_policy")[hub_next_hop(seen.organisation)]
+    names = seen.organisation.hub.match
+    expected = f"secure match={':'.join(names)} protocols={TLS_1_2}"
+    verdict(row is not None, expected=expected, observed="no row for the next hop")
+    level, asked, modern = policy(seen, "cjsm/unix", row or "")
+    kept = level == "secure" and asked <= set(names) and modern
+    verdict(kept, expected=expected, observed=row)
 
 
 @check(
@@ -80,12 +89,15 @@ def test_hub_policy(seen: Seen, verdict: Verdict) -> None:
 )
 def test_inner_policy(seen: Seen, verdict: Verdict) -> None:
     found = answers(seen, "inner_policy")
+    client = "inner/unix" if seen.host.role == "relay" else "cjsm-inner/unix"
     for hop, receiver in inner_next_hops(seen.organisation, seen.host).items():
         pinned = seen.organisation.inner.mode == "pinned"
-        wanted = f"fingerprint match={receiver.inner_fingerprint}" if pinned else f"secure match={receiver.fqdn}"
-        policy = found[hop] or "no row for the next hop"
-        verdict(policy.startswith(f"{wanted} "), expected=f"{hop} {wanted}", observed=f"{hop} {policy}")
-        verdict(f"protocols={TLS_1_2}" in policy, expected="TLS 1.2 or newer", observed=policy)
+        wanted = ("fingerprint", {receiver.inner_fingerprint}) if pinned else ("secure", {receiver.fqdn})
+        row, expected = found[hop], f"{hop} {wanted[0]} match={':'.join(map(str, wanted[1]))}"
+        verdict(row is not None, expected=expected, observed="no row for the next hop")
+        level, asked, modern = policy(seen, client, row or "")
+        verdict((level, asked) == wanted, expected=expected, observed=f"{hop} {row}")
+        verdict(modern, expected="TLS 1.2 or newer", observed=row)
 
 
 @check(
@@ -104,11 +116,11 @@ def test_hub_client(seen: Seen, verdict: Verdict) -> None:
         "smtp_tls_CApath": "",
         "smtp_tls_chain_files": HUB_CHAIN,
         "tls_append_default_CA": "no",
-        "smtp_tls_mandatory_protocols": TLS_1_2,
     }
     for name, value in wanted.items():
         found = option(seen, "cjsm/unix", name)
         verdict(found == value, expected=f"{name} = {value}", observed=f"{name} = {found}")
+    only_modern(seen, verdict, "cjsm/unix", "smtp_tls_mandatory_protocols")
 
 
 @check(

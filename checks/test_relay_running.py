@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from checks.framework import check
-from checks.postfix import answers, inet_services, option, setting
+from checks.postfix import SECONDS, answers, inet_services, option, seconds, setting
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
 from cjsm_connect.probes.postfix import hub_listener, inner_listeners
 from cjsm_connect.probes.seen import Seen
@@ -63,9 +63,15 @@ def _time(seconds: float) -> str:
 )
 def test_only_declared_listeners(seen: Seen, verdict: Verdict) -> None:
     declared = {hub_listener(seen.organisation, seen.host), *inner_listeners(seen.organisation, seen.host)}
-    found = {_name(row) for row in seen.fact("system", "listeners") if "master" in row["processes"]}
+    listeners = [row for row in seen.fact("system", "listeners") if "master" in row["processes"]]
+    found = {_name(row) for row in listeners if not _loopback(str(row["address"]))}
     expected = f"at most {', '.join(sorted(declared))}"
     verdict(found <= declared, expected=expected, observed=", ".join(sorted(found)) or "none")
+
+
+def _loopback(address: str) -> bool:
+    """An address that only this host itself reaches; what a filter there hands back is asked like all other mail."""
+    return address == "::1" or address.startswith(("127.", "::ffff:127."))
 
 
 def _name(row: dict[str, object]) -> str:
@@ -103,7 +109,8 @@ def test_queue_moves(seen: Seen, verdict: Verdict) -> None:
 def test_waits_long_enough(seen: Seen, verdict: Verdict) -> None:
     days = seen.organisation.mail.queue_lifetime_days
     for name in ("maximal_queue_lifetime", "bounce_queue_lifetime"):
-        verdict(setting(seen, name) == f"{days}d", expected=f"{name} = {days}d", observed=setting(seen, name))
+        kept = seconds(setting(seen, name), "d") == days * SECONDS["d"]
+        verdict(kept, expected=f"{name} = {days}d", observed=setting(seen, name))
 
 
 @check(
@@ -170,9 +177,18 @@ def test_self_test_discards(seen: Seen, verdict: Verdict) -> None:
 def test_public_side_opportunistic(seen: Seen, verdict: Verdict) -> None:
     if not seen.host.internet_mail:
         verdict.not_tested("this mail server takes no mail from the internet")
-    level = option(seen, "smtp/inet", "smtpd_tls_security_level")
-    verdict(level in ("may", "encrypt"), expected="smtpd_tls_security_level = may", observed=level or "none")
-    verdict(level == "may", expected="smtpd_tls_security_level = may", observed=level, warn=True)
+    listeners = [name for name in inet_services(seen) if _public(name)]
+    verdict(bool(listeners), expected="a listener on port 25", observed="none in master.cf")
+    for name in listeners:
+        level = option(seen, name, "smtpd_tls_security_level")
+        verdict(level in ("may", "encrypt"), expected="smtpd_tls_security_level = may", observed=level or "none")
+        verdict(level == "may", expected="smtpd_tls_security_level = may", observed=level, warn=True)
+
+
+def _public(service: str) -> bool:
+    """A service on the port of ordinary mail, on an address that others reach."""
+    address, _, port = service.rpartition("/")[0].rpartition(":")
+    return port in ("smtp", "25") and not _loopback(address.strip("[]"))
 
 
 IN_MEMORY = ("tmpfs", "ramfs")

@@ -35,7 +35,7 @@ def reading(one: dict[str, Any]) -> dict[str, Any]:
 
 def discards(recipient: str) -> bool:
     """Does Postfix route this address to its discard(8) transport? Asked as trivial-rewrite(8) would ask the maps."""
-    _, maps, _ = attempt(["postconf", "-h", "transport_maps"])
+    _, maps, _ = attempt(["postconf", "-hx", "transport_maps"])
     for table in maps.replace(",", " ").split():
         for key in (recipient, recipient.rpartition("@")[2]):
             code, route, _ = attempt(["postmap", "-q", key, table])

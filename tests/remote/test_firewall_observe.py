@@ -59,6 +59,15 @@ def test_a_jump_names_its_target() -> None:
     assert firewall.rule({"expr": [{"jump": {"target": "others"}}]})["verdict"] == "jump others"
 
 
+def test_what_a_rule_of_others_does_is_told_and_looking_counting_and_logging_is_nothing() -> None:
+    watching = {"expr": [match(payload("tcp", "dport"), 22), {"counter": {}}, {"log": {}}, {"limit": {}}]}
+    assert firewall.acts([watching]) == []
+    assert firewall.acts([watching, {"expr": [{"accept": None}]}, {"expr": [{"jump": {"target": "x"}}]}]) == [
+        "accept",
+        "jump",
+    ]
+
+
 def test_tables_of_others_are_shown_with_their_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
     ruleset = [
         {"table": {"family": "inet", "name": "cjsm", "flags": "dormant"}},
@@ -79,6 +88,6 @@ def test_tables_of_others_are_shown_with_their_hooks(monkeypatch: pytest.MonkeyP
     found = firewall.observe({"table": "inet cjsm", "boot_path": "/nowhere", "log_file": "/nowhere"})
     assert found["dormant"] is True
     assert found["foreign"] == {
-        "ip nat": [{"name": "in", "type": "nat", "hook": "prerouting", "policy": "accept", "rules": 1}]
+        "ip nat": [{"name": "in", "type": "nat", "hook": "prerouting", "policy": "accept", "rules": 1, "acts": []}]
     }
     assert found["log"]["exists"] is False

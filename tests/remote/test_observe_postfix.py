@@ -51,6 +51,23 @@ def test_a_service_has_its_program_and_its_own_settings() -> None:
     assert "postlog/unix-dgram" in found
 
 
+@pytest.mark.parametrize(
+    ("written", "spelled"),
+    [
+        ("25/inet", "smtp/inet"),
+        ("smtp/inet", "smtp/inet"),
+        ("[198.51.100.10]:4545/inet", "198.51.100.10:4545/inet"),
+        ("[2001:db8::1]:4545/inet", "[2001:db8::1]:4545/inet"),
+        ("25/unix", "25/unix"),
+    ],
+)
+def test_services_that_are_the_same_have_one_spelling(written: str, spelled: str) -> None:
+    kind = written.rpartition("/")[2]
+    entry = f"{written.rpartition('/')[0]} {kind} n - n - - smtpd\n"
+    found = relay.services(entry, f"{written}/smtpd_tls_req_ccert = yes\n")
+    assert {name: service["options"] for name, service in found.items()} == {spelled: {"smtpd_tls_req_ccert": "yes"}}
+
+
 def test_tables_are_asked_in_the_order_of_the_effective_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = "cidr:/maps/first", "lmdb:/maps/second"
     programs(

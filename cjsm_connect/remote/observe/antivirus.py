@@ -130,9 +130,9 @@ def run_of(text: str) -> dict[str, Any]:
 
 def postfix() -> dict[str, list[str]]:
     """What Postfix does with mail and milters: {name: values}, main.cf first, then those of single services."""
-    code, out, _ = attempt(["postconf", *POSTFIX])
+    code, out, _ = attempt(["postconf", "-x", *POSTFIX])
     if code:
         return {}
-    _, overrides, _ = attempt(["postconf", "-P"])
+    _, overrides, _ = attempt(["postconf", "-Px"])
     rows = [line.partition("=")[::2] for line in (out + overrides).splitlines()]
     return {name: [value.strip() for key, value in rows if key.strip().split("/")[-1] == name] for name in POSTFIX}

@@ -20,7 +20,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "set": os.path.realpath(arguments["folder"]),
         "tables": {name: table(os.path.join(arguments["folder"], name)) for name in arguments["names"]},
         "taken": taken(arguments["domains"]),
-        "parents": attempt(["postconf", "-h", "parent_domain_matches_subdomains"])[1].strip(),
+        "parents": attempt(["postconf", "-hx", "parent_domain_matches_subdomains"])[1].strip(),
     }
 
 

@@ -19,6 +19,7 @@ SYSCTLS = (
     "net/ipv4/conf/all/accept_redirects",
     "net/ipv6/conf/all/accept_redirects",
 )
+WATCHING = {"match", "counter", "log", "limit"}
 VERDICTS = ("accept", "drop", "reject", "return", "queue", "continue")
 
 
@@ -141,13 +142,19 @@ def foreign(table: str, ruleset: list[dict[str, Any]]) -> dict[str, list[dict[st
             chain = item["chain"]
             if "hook" in chain:
                 shown = {key: chain.get(key) for key in ("name", "type", "hook", "policy")}
-                bases.append({**shown, "rules": rules_in(name, chain["name"], ruleset)})
+                rules = rules_in(name, chain["name"], ruleset)
+                bases.append({**shown, "rules": len(rules), "acts": acts(rules)})
     return found
 
 
-def rules_in(table: str, chain: str, ruleset: list[dict[str, Any]]) -> int:
-    """How many rules a chain has."""
-    return sum(item["rule"]["chain"] == chain for item in of(table, "rule", ruleset))
+def rules_in(table: str, chain: str, ruleset: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rules of a chain."""
+    return [item["rule"] for item in of(table, "rule", ruleset) if item["rule"]["chain"] == chain]
+
+
+def acts(rules: list[dict[str, Any]]) -> list[str]:
+    """What rules do beside looking, counting and writing down: the names of their statements (libnftables-json(5))."""
+    return sorted({name for rule in rules for statement in rule.get("expr", []) for name in statement} - WATCHING)
 
 
 def recorder() -> str:

@@ -213,9 +213,9 @@ def tracking() -> tuple[dict[str, str], str]:
 def postfix() -> dict[str, Any]:
     """What Postfix logs of TLS: {name: effective values, main.cf first}; {} where there is no Postfix."""
     names = ["smtp_tls_loglevel", "smtpd_tls_loglevel"]
-    code, out, _ = attempt(["postconf", *names])
+    code, out, _ = attempt(["postconf", "-x", *names])
     if code:
         return {}
-    _, overrides, _ = attempt(["postconf", "-P"])
+    _, overrides, _ = attempt(["postconf", "-Px"])
     rows = [line.partition("=")[::2] for line in (out + overrides).splitlines()]
     return {name: [value.strip() for key, value in rows if key.strip().endswith(name)] for name in names}

@@ -20,8 +20,8 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     The tables asked are those that the effective setting names, not those that were installed.
     """
     complaints: list[str] = []
-    main = settings(said(complaints, "postconf", "mail_version", *arguments["parameters"]))
-    found = services(said(complaints, "postconf", "-M"), said(complaints, "postconf", "-P"))
+    main = settings(said(complaints, "postconf", "-x", "mail_version", *arguments["parameters"]))
+    found = services(said(complaints, "postconf", "-M"), said(complaints, "postconf", "-Px"))
     said(complaints, "postconf", "-n")
     complaints += permissions.complaints()
     return {
@@ -54,12 +54,22 @@ def services(entries: str, options: str) -> dict[str, Any]:
     for line in entries.splitlines():
         fields = line.split(None, 8)
         if len(fields) > 7:
-            found[fields[0] + "/" + fields[1]] = {"chroot": fields[4], "command": fields[7], "options": {}}
+            found[spelled(fields[0] + "/" + fields[1])] = {"chroot": fields[4], "command": fields[7], "options": {}}
     for name, value in settings(options).items():
         service, _, parameter = name.rpartition("/")
-        if service in found:
-            found[service]["options"][parameter] = value
+        if spelled(service) in found:
+            found[spelled(service)]["options"][parameter] = value
     return found
+
+
+def spelled(service: str) -> str:
+    """One spelling for services that are the same: `[192.0.2.1]:99` is `192.0.2.1:99`, `25` is `smtp`; master(5)."""
+    name, _, kind = service.rpartition("/")
+    host, colon, port = name.rpartition(":")
+    if kind == "inet" and port == "25" and not host:
+        port = "smtp"
+    host = host[1:-1] if re.match(r"\[[0-9.]+\]$", host) else host
+    return host + colon + port + "/" + kind
 
 
 def looked_up(main: dict[str, Any], found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,190 @@
+"""No false accusation: healthy hosts that look unusual are found to be as healthy as before.
+
+Many harmless things are done to the hosts at once, each proved to be in effect; then the whole check has to say what it
+says of the plain lab. Whoever adds a check that one of them trips over finds its name in the assertion.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cjsm_connect.lab import Lab
+
+pytestmark = pytest.mark.lab
+
+Cjsm = Callable[..., subprocess.CompletedProcess[str]]
+MANAGED = ("relay", "mail", "firewall")
+OF_THE_PLAIN_LAB = {"logging.forwarding"}
+"""Checks that warn on the plain lab: nobody declared where logs are copied to."""
+
+MAIN, MASTER = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
+
+
+def accusations(cjsm: Cjsm) -> list[str]:
+    """Everything that is not passed, but for what the plain lab is warned of."""
+    done = cjsm("check", "--json")
+    assert "Traceback" not in done.stderr
+    found = [
+        f"{one['status']} {one['check']} on {one['subject']}: {one['observed'] or one['reason']}"
+        for one in json.loads(done.stdout)["results"]
+        if one["status"] != "pass" and one["check"] not in OF_THE_PLAIN_LAB
+    ]
+    assert bool(found) == bool(done.returncode)
+    return found
+
+
+def shell(lab: Lab, host: str, script: str) -> str:
+    done = lab.exec(host, ["sh", "-euc", script])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rewritten(lab: Lab, host: str, path: str, *changes: tuple[str, str]) -> None:
+    """Replace texts in a file of a host; each is there, so that no variant is without effect."""
+    text = lab.exec(host, ["cat", path]).stdout
+    for pattern, new in changes:
+        text, number = re.subn(pattern, new, text, flags=re.MULTILINE)
+        assert number, f"{path} of {host} has no {pattern}"
+    assert lab.exec(host, ["tee", path], text).returncode == 0
+
+
+@pytest.mark.touches("relay", "mail")
+def test_postfix_settings_may_be_written_in_other_words_of_the_same_meaning(lab: Lab, cjsm: Cjsm) -> None:
+    """Case, white space, continuation lines, comments, other units, $ and -o { }, exclusions instead of a floor."""
+    rewritten(
+        lab,
+        "relay",
+        MAIN,
+        ("^# CJSM relay", "our_tables = lmdb:/etc/cjsm/maps\nour_floor = >=TLSv1.2\n# CJSM relay"),
+        (" lmdb:/etc/cjsm/maps/", " $our_tables/"),
+        ("^transport_maps = ", "transport_maps = proxy:"),
+        ("^smtpd_tls_mandatory_protocols = .*", "smtpd_tls_mandatory_protocols = ${our_floor}"),
+        (
+            "^smtp_tls_mandatory_protocols = .*",
+            "smtp_tls_mandatory_protocols = !SSLv2, !SSLv3,\n  !TLSv1,\n# the old ones\n  !TLSv1.1",
+        ),
+        ("^tls_append_default_CA = no", "tls_append_default_CA=No"),
+        ("^smtpd_tls_received_header = yes", "smtpd_tls_received_header =   YES"),
+        ("^maximal_queue_lifetime = .*", "maximal_queue_lifetime = 120h"),
+        ("^bounce_queue_lifetime = .*", "bounce_queue_lifetime = $maximal_queue_lifetime"),
+        ("^authorized_submit_users = root", "authorized_submit_users =\n  root"),
+        ("^smtpd_tls_security_level = encrypt", "smtpd_tls_security_level = Encrypt"),
+    )
+    rewritten(
+        lab,
+        "relay",
+        MASTER,
+        (r"^198\.51\.100\.10:4545 inet n - ", "[198.51.100.10]:4545    inet  n  -  "),
+        ("-o smtpd_tls_security_level=encrypt", "-o { smtpd_tls_security_level = Encrypt }"),
+        ("-o smtpd_tls_req_ccert=yes", "-o { smtpd_tls_req_ccert =  Yes }"),
+        ("-o smtpd_tls_mandatory_protocols=.*", "-o { smtpd_tls_mandatory_protocols = !SSLv2:!SSLv3:!TLSv1:!TLSv1.1 }"),
+        ("-o smtp_tls_mandatory_protocols=.*", "-o smtp_tls_mandatory_protocols=TLSv1.3,TLSv1.2"),
+        ("-o smtp_tls_security_level=secure", "-o smtp_tls_security_level=Secure"),
+        ("(/hub_sources), ", r"\1   "),
+        # a content filter's way back, as amavis has it: a listener that only the host itself reaches
+        (r"\Z", "\n127.0.0.1:10026 inet n - n - - smtpd\n  -o syslog_name=postfix/reinject\n"),
+    )
+    rewritten(
+        lab,
+        "mail",
+        MAIN,
+        (r"^mynetworks = 127\.0\.0\.0/8 \[::1\]/128", "mine = 127.0.0.0/8\nmynetworks =\n  [::1]/128,\n  $mine"),
+        ("^smtpd_tls_security_level = may", "smtpd_tls_security_level = May"),
+        # Debian's own last word, which says 454 instead of 554
+        (
+            "^smtpd_relay_restrictions = .*",
+            "smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination",
+        ),
+        (r"^mydestination = \$myhostname, localhost, ", "mydestination = localhost,$myhostname\n   "),
+    )
+    rewritten(lab, "mail", MASTER, ("^smtp( +inet)", r"25\1"))
+    for host in ("relay", "mail"):
+        shell(lab, host, "postfix reload 2>&1")
+    assert "10026" in shell(lab, "relay", "ss -ltn")
+    assert accusations(cjsm) == []
+
+
+SURROUNDINGS = r"""
+printf 'LANG=de_DE.UTF-8\nLC_ALL=de_DE.UTF-8\n' | tee /etc/default/locale >> /etc/environment
+ln -sf /usr/share/zoneinfo/America/New_York /etc/localtime
+printf 'UNAUTHORISED ACCESS IS PROHIBITED\n{"json": true}\n' | tee /etc/motd /etc/issue.net > /dev/null
+printf 'Banner /etc/issue.net\nPrintMotd yes\n' > /etc/ssh/sshd_config.d/01-banner.conf
+systemctl reload ssh.service
+printf 'echo Welcome to $(hostname)\necho warning: maintenance tonight >&2\nset -o noclobber\n' > /tmp/bashrc
+cat /home/operator/.bashrc >> /tmp/bashrc
+cp /tmp/bashrc /home/operator/.bashrc
+printf 'Defaults lecture=always, use_pty, log_output, umask=0077\n' > /etc/sudoers.d/zz-site
+chmod 0440 /etc/sudoers.d/zz-site
+visudo -cq
+printf 'search council.example example.org\n' >> /etc/resolv.conf
+systemd-run -q --unit=site-agent python3 -m http.server --bind 127.0.0.1 8081
+nft -f - <<'RULES'
+table inet site_audit {
+    chain watch {
+        type filter hook input priority -150; policy accept;
+        tcp dport 22 ct state new counter log prefix "ssh: "
+    }
+}
+RULES
+hostname a-long-name-that-the-naming-convention-of-2009-asks-for
+ip -6 -o addr show scope global | while read -r _ device _ address _; do ip -6 addr del "$address" dev "$device"; done
+"""
+
+
+@pytest.mark.touches(*MANAGED)
+def test_a_site_may_have_its_own_ways(lab: Lab, cjsm: Cjsm) -> None:
+    """Language, time zone, banners, talking shells, sudo's lecture, an agent on loopback, a logging table, no IPv6."""
+    for host in MANAGED:
+        shell(lab, host, SURROUNDINGS)
+        assert shell(lab, host, "ip -6 -o addr show scope global") == ""
+        assert "127.0.0.1:8081" in shell(
+            lab, host, "for try in 1 2 3 4 5; do ss -ltn | grep 8081 && break; sleep 1; done"
+        )
+    shell(lab, "relay", "sed -i 's/rotate [0-9]*/rotate 400/' /etc/logrotate.d/*cjsm*")
+    assert accusations(cjsm) == []
+
+
+@contextmanager
+def another_admin_network(lab: Lab) -> Iterator[None]:
+    """The organisation is also administered from half of another network."""
+    file = lab.organisation_folder / "organisation.toml"
+    kept = file.read_text()
+    more = 'administered_from = ["192.0.2.100", "203.0.113.128/25"]'
+    assert 'administered_from = ["192.0.2.100"]' in kept
+    file.write_text(kept.replace('administered_from = ["192.0.2.100"]', more))
+    try:
+        yield
+    finally:
+        file.write_text(kept)
+
+
+@pytest.mark.touches(*MANAGED)
+def test_mail_servers_may_be_slow_and_busy_once_and_administrators_come_from_two_networks(lab: Lab, cjsm: Cjsm) -> None:
+    for host in ("relay", "mail"):
+        program = (Path(__file__).parent / "busy_once.py").read_text()
+        assert lab.exec(host, ["tee", "/usr/local/bin/busy-once.py"], program).returncode == 0
+        shell(lab, host, "touch /run/busy-once; chmod 666 /run/busy-once")
+        spawned = "\nbusy-once unix - n n - 0 spawn user=nobody argv=/usr/bin/python3 /usr/local/bin/busy-once.py\n"
+        busy = "check_policy_service,unix:private/busy-once"
+        rewritten(lab, host, MASTER, ("smtpd_helo_restrictions=$", f"smtpd_helo_restrictions={busy}"), (r"\Z", spawned))
+    slow = "smtpd_client_restrictions = sleep 3"
+    rewritten(lab, "mail", MASTER, ("smtpd_client_restrictions = check", f"{slow}, check"))
+    rewritten(lab, "mail", MAIN, (r"\Z", f"{slow}\nsmtpd_helo_restrictions = {busy}\n"))
+    for host in ("relay", "mail"):
+        shell(lab, host, "postfix reload 2>&1")
+    with another_admin_network(lab):
+        assert cjsm("apply", "--yes", "--only", "firewall").returncode == 0
+        for host in MANAGED:
+            assert "203.0.113.128/25" in shell(lab, host, "nft list ruleset")
+        assert accusations(cjsm) == []
+    # each was told to come again, and came: the hub to the relay, and both ends of the inner hop
+    assert {"203.0.113.21", "192.0.2.10"} <= set(shell(lab, "relay", "cat /run/busy-once").split())
+    assert "198.51.100.10" in shell(lab, "mail", "cat /run/busy-once")
+    assert re.search("421 4.3.2 .* busy, come again", shell(lab, "relay", "cat /var/log/cjsm/mail.log"))
