@@ -25,6 +25,12 @@ def alternating(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str,
     return {name: round(median(taken), 3) for name, taken in seconds.items()}
 
 
+def spread(argv: Sequence[str], rounds: int) -> dict[str, float]:
+    """Median, least and most seconds of one command."""
+    taken = sorted(timed(argv) for _ in range(rounds))
+    return {"check_median": round(median(taken), 3), "check_min": round(taken[0], 3), "check_max": round(taken[-1], 3)}
+
+
 def timed(argv: Sequence[str]) -> float:
     """Seconds that one command took."""
     started = time.monotonic()

@@ -34,6 +34,8 @@ class Options:
 
     hub: bool = False  # also handshakes with the hub
     send_test_to: str = ""  # also a message through the hub, to this address
+    tries: bool = True  # without, the hosts are only read
+    hosts: tuple[str, ...] = ()  # only these; empty for all. A try needs the others too
 
 
 def gather(organisation: Organisation, options: Options = Options(), say: Talk = lambda text: None) -> dict[str, Any]:
@@ -44,22 +46,23 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
     """
     _refuse_unpermitted_mail(organisation, options)
     started = _now()
-    everything = all_tries(_writing_to(organisation, options))
+    everything = all_tries(_writing_to(organisation, options)) if options.tries else []
+    hosts = [host for host in organisation.hosts if not options.hosts or host.name in options.hosts]
     workers = 3 * len(places(organisation)) + 2  # a look, tries and an observation of every host may overlap
     with opened(organisation) as connections, ThreadPoolExecutor(workers) as pool:
-        say(f"looking at {', '.join(host.name for host in organisation.hosts)}")
-        looks = {host.name: pool.submit(_look, connections, host, everything) for host in organisation.hosts}
-        for place in organisation.vantage:
+        say(f"looking at {', '.join(host.name for host in hosts)}")
+        looks = {host.name: pool.submit(_look, connections, host, everything) for host in hosts}
+        for place in organisation.vantage if everything else ():
             pool.submit(connections.open, place)  # meanwhile
         found = {name: look.result() for name, look in looks.items()}
         laboratory = _laboratory(found.values())
         wanted, refused = attempts.sort(everything, found, _forbidden(options, laboratory))
         say(f"trying {len(wanted)} connections, and reading the hosts")
         tries = pool.submit(attempts.make, pool, connections, wanted, found)
-        time.sleep(HEAD_START)
-        hosts = {host.name: pool.submit(_observe, connections, host, found[host.name]) for host in organisation.hosts}
+        time.sleep(HEAD_START if wanted else 0)
+        observing = {host.name: pool.submit(_observe, connections, host, found[host.name]) for host in hosts}
         outcomes = tries.result()
-        facts = {name: future.result() for name, future in hosts.items()}
+        facts = {name: future.result() for name, future in observing.items()}
     return {
         "version": recording.VERSION,
         "started": started,

@@ -193,3 +193,9 @@ def test_a_reading_that_could_not_tell_is_no_pair() -> None:
         "subject": "relay",
     }
     assert "before" not in attempts._pair(one, doubt, {"drop": 1})
+
+
+def test_hosts_can_be_read_without_any_try_and_some_of_them_only(estate: Estate) -> None:
+    observation = gather(estate.organisation, Options(tries=False, hosts=("relay",)))
+    assert list(observation["hosts"]) == ["relay"] and observation["tries"] == {}
+    assert estate.asked == [("relay", "look:look"), ("relay", "observe.host:observe")]
