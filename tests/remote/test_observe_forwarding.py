@@ -62,6 +62,11 @@ def test_a_copy_of_everything_is_told_also_where_only_one_service_makes_it(host:
     ]
 
 
+def test_an_address_in_the_setting_itself_is_told(host: Path) -> None:
+    (host / "postconf_x").write_text("recipient_bcc_maps = static:archive@internet.example\n")
+    assert found(host) == [("recipient_bcc_maps", "forward", "archive@internet.example")]
+
+
 def test_a_table_of_patterns_is_read_as_written_without_its_comments(host: Path) -> None:
     table = host / "virtual"
     table.write_text("# /./ nobody@internet.example\n/^(.*)@council\\.example$/\t$1@internet.example\n")

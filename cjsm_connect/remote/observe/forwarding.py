@@ -33,7 +33,8 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     """
     own = set(arguments["own"])
     values = _settings((*COPIES, *REWRITTEN))
-    rows = [("forward", where, text) for where, text in [*_copies(values), *_tables(values), *_home_files()]]
+    # a setting may hold the address itself: always_bcc, static:ADDRESS, inline:{ ... }
+    rows = [("forward", where, text) for where, text in [*values, *_tables(values), *_home_files()]]
     rows += [("automatic", where, text) for where, text in _jobs()]
     found = [
         {"where": where, "kind": kind, "to": address} for kind, where, text in rows for address in outside(text, own)
@@ -60,10 +61,6 @@ def _settings(names: tuple[str, ...]) -> list[tuple[str, str]]:
 def _row(line: str) -> tuple[str, str]:
     name, _, value = line.partition("=")
     return name.strip(), value.strip()
-
-
-def _copies(values: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in values if name.split("/")[-1] == "always_bcc"]
 
 
 def _tables(values: list[tuple[str, str]]) -> list[tuple[str, str]]:
