@@ -51,7 +51,7 @@ def rendered(run: Run, catalogue: Catalogue, changes: Changes | None = None) -> 
     else:
         yield _changed(changes)
     for status in ATTENTION:
-        yield from _in_full([result for result in shown if result.status is status])
+        yield from _in_full([result for result in shown if result.status is status], catalogue)
     if run.waivers:
         yield _waivers(run)
     yield Text()
@@ -117,7 +117,7 @@ def _rows(results: Sequence[Result]) -> Table:
     return table
 
 
-def _in_full(results: Sequence[Result]) -> Iterator[ConsoleRenderable]:
+def _in_full(results: Sequence[Result], catalogue: Catalogue) -> Iterator[ConsoleRenderable]:
     """What needs attention, each finding once: hosts that share it, or checks that share a reason, stand together."""
     findings: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
@@ -125,7 +125,7 @@ def _in_full(results: Sequence[Result]) -> Iterator[ConsoleRenderable]:
     for group in findings.values():
         yield Text()
         yield Text.assemble(_word(group[0].status), "  ", _names(group))
-        yield Padding(_details(group[0]), (0, 0, 0, 4))
+        yield Padding(_details(group[0], catalogue), (0, 0, 0, 4))
 
 
 def _same(result: Result) -> tuple[str, ...]:
@@ -141,19 +141,20 @@ def _names(group: Sequence[Result]) -> str:
     return f"{', '.join(checks)} on {hosts}{title}"
 
 
-def _details(result: Result) -> Table:
+def _details(result: Result, catalogue: Catalogue) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for name, text in _said(result).items():
+    for name, text in _said(result, catalogue).items():
         if text:
             table.add_row(name, Text(text))
     return table
 
 
-def _said(result: Result) -> dict[str, str]:
+def _said(result: Result, catalogue: Catalogue) -> dict[str, str]:
     if result.status in (Status.ERROR, Status.NOT_TESTED):
         return {"why": result.reason}
+    asked = catalogue.requirements.get(result.requirement)
     remedy = result.remedy if result.status is not Status.WAIVED else ""
     return {
         "why": result.reason,
@@ -161,6 +162,8 @@ def _said(result: Result) -> dict[str, str]:
         "observed": result.observed,
         "seen from": result.vantage,
         "requirement": f"{result.requirement} ({result.severity} severity)",
+        "matters": asked.why if asked else "",
+        "asked for by": asked.source if asked else "",
         "remedy": remedy,
     }
 

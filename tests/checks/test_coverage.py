@@ -5,6 +5,7 @@ coverage.toml was written from the documents; the catalogue is compared with it 
 
 from __future__ import annotations
 
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -12,8 +13,14 @@ from typing import Any
 
 import pytest
 
+from checks.framework import REGISTRY
+from cjsm_connect.results import Severity, Status
 from cjsm_connect.results.catalogue import load
+from tests.checks.recordings import recordings
 from tests.made_up import ROOT
+
+for module in sorted((ROOT / "checks").glob("test_*.py")):
+    importlib.import_module(f"checks.{module.stem}")
 
 CATALOGUE = load(ROOT / "checks/requirements.toml")
 DOCUMENTS: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "coverage.toml").read_text())["document"]
@@ -83,3 +90,11 @@ def test_no_part_of_the_documents_was_forgotten() -> None:
 def test_only_what_concerns_no_system_is_left_out() -> None:
     """Terms, technical overview, government rules and Cyber Essentials are answered in full."""
     assert {name for name, item in ITEMS if "left_out" in item} <= {"CJSM FAQ"}
+
+
+def test_advice_is_of_low_severity_and_never_more_than_a_warning() -> None:
+    advice = {one.id for one in CATALOGUE.requirements.values() if one.advice}
+    assert all(CATALOGUE[name].severity is Severity.LOW and not CATALOGUE[name].prerequisite for name in advice)
+    given = {entry.check.id for entry in REGISTRY.values() if entry.check.requirement in advice}
+    assert given
+    assert not [one.path.name for one in recordings() if one.check in given and one.expected is Status.FAIL]

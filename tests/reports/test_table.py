@@ -30,6 +30,13 @@ def test_a_failure_says_what_was_expected_what_was_seen_and_what_to_do() -> None
         assert said in text
 
 
+def test_a_finding_says_why_it_matters_and_who_asks_for_it() -> None:
+    text = shown(made(Status.FAIL))
+    assert f"matters       {REQUIREMENT.why}" in text
+    assert f"asked for by  {REQUIREMENT.source}" in text
+    assert REQUIREMENT.source not in shown(made(Status.PASS))
+
+
 def test_hosts_with_the_same_finding_share_it() -> None:
     text = shown(made(Status.FAIL), replace(made(Status.FAIL), subject="mail"))
     assert text.count("cjsm apply") == 1
