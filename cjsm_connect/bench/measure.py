@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from cjsm_connect.results import CjsmError
@@ -38,6 +41,54 @@ def timed(argv: Sequence[str]) -> float:
     if done.returncode:
         raise CjsmError(f"{' '.join(argv)} ended with {done.returncode}: {(done.stderr or done.stdout)[-500:]}")
     return time.monotonic() - started
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a command took: seconds from process start to end, and the most memory of it and all that it started."""
+
+    seconds: float
+    mebibytes: int
+    stdout: str
+
+
+def weighed(argv: Sequence[str], expected: Sequence[int] = (0,)) -> Weighed:
+    """Run a command once, and look at its processes' memory ten times a second (proc(5), smaps_rollup: Pss).
+
+    Raises:
+        CjsmError: it ended with another code than an expected one.
+    """
+    most = 0
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as out, subprocess.Popen(argv, stdout=out, stderr=subprocess.PIPE) as process:
+        while process.poll() is None:
+            most = max(most, sum(map(_memory, _family(process.pid))))
+            time.sleep(0.1)
+        seconds = time.monotonic() - started
+        assert process.stderr is not None
+        if process.returncode not in expected:
+            raise CjsmError(f"{' '.join(argv)} ended with {process.returncode}: {process.stderr.read()[-500:]!r}")
+        out.seek(0)
+        return Weighed(seconds, most // 1024, out.read())
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that came from it."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = " ".join((task / "children").read_text() for task in tasks).split()
+    except OSError:
+        return []
+    return [pid, *(one for child in children for one in _family(int(child)))]
+
+
+def _memory(pid: int) -> int:
+    """Its share of memory in KiB; 0 when it has gone."""
+    try:
+        rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(row.split()[1]) for row in rows if row.startswith("Pss:")), 0)
 
 
 def machine() -> dict[str, object]:
