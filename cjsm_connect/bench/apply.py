@@ -58,7 +58,7 @@ class Ground:
         return [str(self.root / "cjsm"), "apply", "--org", str(self.organisation.folder), "--json"]
 
 
-def run(root: Path, desired_of: Callable[..., Desired], options: Options, say: Say) -> dict[str, Any]:
+def run(rooms: Any, options: Options, say: Say) -> dict[str, Any]:
     """Measure on a lab where everything is as wanted already; it is left so.
 
     Raises:
@@ -67,7 +67,7 @@ def run(root: Path, desired_of: Callable[..., Desired], options: Options, say: S
     if not is_up(options.lab):
         raise CjsmError(f"the lab '{options.lab}' is not up; make it healthy first: cjsm demo")
     lab = Lab(options.lab)
-    ground = Ground(root, lab, load(lab.organisation_folder), desired_of)
+    ground = Ground(rooms.root, lab, load(lab.organisation_folder), rooms.desired)
     first.settled(ground.apply)
     commands = {"apply": ground.apply, "floor": floor(ground.organisation, options.lab)}
     say(f"no-op, {options.rounds} rounds")
@@ -78,7 +78,7 @@ def run(root: Path, desired_of: Callable[..., Desired], options: Options, say: S
     if options.first:
         say(f"first apply and apt alone, {options.first_rounds} rounds")
         apply = [*ground.apply, "--yes"]
-        found |= first.measured(lab, ground.organisation, desired_of, apply, options.first_rounds)
+        found |= first.measured(lab, ground.organisation, rooms.desired, apply, options.first_rounds)
     return {
         "name": "apply",
         "machine": measure.machine(),

@@ -56,7 +56,7 @@ class Ground:
     folder: Path  # for what the peer is given
 
 
-def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def run(rooms: Any, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure on a healthy lab; nothing on it is changed.
 
     Raises:
@@ -66,10 +66,10 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
         raise CjsmError(f"the lab '{options.lab}' is not up; make it healthy first: cjsm demo")
     folder = Lab(options.lab).organisation_folder
     with tempfile.TemporaryDirectory(prefix="cjsm-bench-", dir="/tmp") as place:  # a control socket's path is short
-        ground = Ground(root, options.lab, load(folder), Path(place))
+        ground = Ground(rooms.root, options.lab, load(folder), Path(place))
         hosts = [host.name for host in ground.organisation.hosts]
         say(f"the full check, {options.rounds} rounds")
-        check = [str(root / "cjsm"), "check", "--org", str(folder), "--json"]
+        check = [str(rooms.root / "cjsm"), "check", "--org", str(folder), "--json"]
         found: dict[str, Any] = {f"{name}_s": taken for name, taken in measure.spread(check, options.rounds).items()}
         found |= host_side(ground, hosts, options, say)
         found |= host_side(ground, [ground.organisation.relays[0].name], options, say)

@@ -26,7 +26,7 @@ class Options:
     rounds: int = 3
 
 
-def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def run(rooms: Any, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure `cjsm probe` on targets of 127.0.0.0/8.
 
     Raises:
@@ -35,9 +35,9 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
     with tempfile.TemporaryDirectory(prefix="cjsm-bench-") as place, _servers(Path(place)) as port:
         folder = Path(place)
         say(f"{options.number} targets, {options.rounds} rounds")
-        rounds = [_probed(root, folder, port, options.number) for _ in range(options.rounds)]
+        rounds = [_probed(rooms.root, folder, port, options.number) for _ in range(options.rounds)]
         say(f"{4 * options.number} targets")
-        many = _probed(root, folder, port, 4 * options.number)
+        many = _probed(rooms.root, folder, port, 4 * options.number)
     seconds = sorted(one.seconds for one in rounds)[len(rounds) // 2]
     found = {
         "targets": options.number,

@@ -27,7 +27,7 @@ class Options:
     rounds: int = 3
 
 
-def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def run(rooms: Any, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure `cjsm review` on `number` bundles.
 
     Raises:
@@ -39,7 +39,7 @@ def run(root: Path, options: Options, say: Callable[[str], None]) -> dict[str, A
         say(f"making {options.number} bundles like {model.name}")
         size = _made(model, folder, options.number)
         say(f"reviewing them, {options.rounds} rounds")
-        argv = [str(root / "cjsm"), "review", str(folder / "bundles"), "--key", str(folder / "keys"), "--json"]
+        argv = [str(rooms.root / "cjsm"), "review", str(folder / "bundles"), "--key", str(folder / "keys"), "--json"]
         rounds = [measure.weighed(argv, expected=(0, 1)) for _ in range(options.rounds)]
         _all_judged(rounds[-1].stdout, options.number)
     seconds = sorted(one.seconds for one in rounds)[len(rounds) // 2]

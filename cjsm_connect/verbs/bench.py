@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import Any
 
@@ -9,45 +10,37 @@ import click
 
 from cjsm_connect.results import CjsmError
 
+NAMES = ("apply", "checks", "review", "probe")
+
 
 @click.command("bench")
-@click.argument("name", type=click.Choice(["apply", "checks"]))
+@click.argument("name", type=click.Choice(NAMES))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option("--lab", default="lab", show_default=True, help="The lab to measure on.")
 @click.option(
     "--peers/--no-peers", default=True, help="Also other tools with the same end state or assertions (minutes)."
 )
 @click.option("--first/--no-first", default=True, help="apply: also the first apply from bare hosts (minutes).")
-@click.option("--rounds", type=int, help="Rounds of what is ours, and of the floor.  [default: 9, checks 5]")
+@click.option("--number", type=int, help="review, probe: so many bundles or targets.  [default: 1000]")
+@click.option("--rounds", type=int, help="Rounds of what is ours, and of the floor.  [default: 9, checks 5, others 3]")
 @click.option("--peer-rounds", type=int, help="Rounds of other tools.  [default: 3, checks 1]")
 @click.option("--first-rounds", type=int, help="apply: rounds of the first apply and of apt alone.  [default: 3]")
 @click.pass_obj
 def command(rooms: Any, /, name: str, as_json: bool, **asked: Any) -> None:
-    """One side-by-side measurement on the lab: medians, and ratios to peers in the same run."""
+    """One measurement: medians, and ratios to peers in the same run.
+
+    `apply` and `checks` need a lab, `review` a bundle of one.
+    """
     if not (rooms.root / "tests").is_dir():
         raise CjsmError("`bench` needs a clone of the repository")
-    measured = MEASUREMENTS[name](rooms, {option: value for option, value in asked.items() if value is not None})
+    module = importlib.import_module(f"cjsm_connect.bench.{name}")
+    known = {option: asked[option] for option in module.Options.__dataclass_fields__ if asked.get(option) is not None}
+    measured = module.run(rooms, module.Options(**known), say)
     if as_json:
         click.echo(json.dumps(measured, indent=1))
         return
     for row in (*measured["figures"].items(), *measured["ratios"].items()):
         click.echo("{:<36} {}".format(*row))
-
-
-def _apply(rooms: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    from cjsm_connect.bench import apply
-
-    return apply.run(rooms.root, rooms.desired, apply.Options(**asked), say)
-
-
-def _checks(rooms: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    from cjsm_connect.bench import checks
-
-    known = {option: value for option, value in asked.items() if option in checks.Options.__dataclass_fields__}
-    return checks.run(rooms.root, checks.Options(**known), say)
-
-
-MEASUREMENTS = {"apply": _apply, "checks": _checks}
 
 
 def say(text: str) -> None:
