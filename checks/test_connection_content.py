@@ -100,7 +100,9 @@ def test_infected_local(seen: Seen, verdict: Verdict) -> None:
         verdict.not_tested("a clean message handed in on the relay did not get through, so a refusal proves nothing")
     stopped = [line for line in infected["log"] if "milter-reject" in line]
     delivered = [line for line in infected["log"] if "status=sent" in line and "relay=none" in line]
-    observed = (stopped or delivered or infected["log"] or [infected["errors"] or "no line in the log"])[-1]
+    if not (stopped or delivered or infected["log"]):
+        verdict.not_tested(f"the log does not say what became of the infected message {infected['errors']}".strip())
+    observed = (stopped or delivered or infected["log"])[-1]
     verdict(bool(stopped) and not delivered, expected="milter-reject in the log", observed=observed)
 
 

@@ -57,6 +57,15 @@ def run(argv: list[str], text: str = "", seconds: float = 30) -> str:
     return out
 
 
+def patience(seconds: float) -> float:
+    """How long to wait for what takes `seconds` at most on a host with time to spare: twice as long on a busy one.
+
+    What does not come in time is a finding, so the time must not be the finding.
+    """
+    waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return seconds * min(2.0, max(1.0, waiting))
+
+
 def read(path: str, default: str = "") -> str:
     """The text of a file, or `default` if there is none."""
     try:

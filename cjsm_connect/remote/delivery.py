@@ -46,9 +46,14 @@ def log(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"log": _settled_lines(arguments)}
 
 
+def _limit(arguments: dict[str, Any], usual: float) -> float:
+    """Seconds until a message counts as lost; all tries together end after 25 (cjsm_connect/probes/attempts.py)."""
+    return float(arguments.get("seconds", min(24.0, common.patience(usual))))
+
+
 def _settled_lines(arguments: dict[str, Any]) -> list[str]:
     """Wait for a line that tells the message's fate; bounded in time and amount."""
-    since, deadline = int(time.time()) - 10, time.monotonic() + arguments.get("seconds", 8)
+    since, deadline = int(time.time()) - 10, time.monotonic() + _limit(arguments, 8)
     identifier = messages.message_id(arguments["token"], arguments["mark"])
     while True:
         lines = _lines_about(identifier, since)
@@ -99,7 +104,7 @@ def mailbox(arguments: dict[str, Any]) -> dict[str, Any]:
     if why:
         return {"could_not_tell": why}
     identifier = messages.message_id(arguments["token"], arguments["mark"]).encode("ascii")
-    deadline = time.monotonic() + arguments.get("seconds", 12)
+    deadline = time.monotonic() + _limit(arguments, 12)
     while time.monotonic() < deadline:
         message = _message(folder, identifier)
         if message:

@@ -115,3 +115,12 @@ def test_a_scanner_that_is_not_there_does_not_answer(tmp_path: Path) -> None:
     found = antivirus.scanner(str(tmp_path / "clamd.ctl"))
     assert found["answers"] is False
     assert "No such file" in found["why"]
+
+
+def test_a_scanner_that_lets_us_wait_is_neither_there_nor_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(antivirus, "ANSWER_SECONDS", 0.1)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "clamd.ctl"))
+        silent.listen()
+        found = antivirus.scanner(str(tmp_path / "clamd.ctl"))
+    assert found["answers"] is None and "no answer from clamd" in found["why"]

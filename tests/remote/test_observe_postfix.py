@@ -211,3 +211,12 @@ def test_a_host_without_a_certificate_yet_says_so(made: Path) -> None:
     found = identity(made, chain="awaited.pem")
     assert found["certificate"] is None and found["chain"] is None
     assert found["files"]["chain"] == {"exists": False}
+
+
+def test_a_listener_that_lets_us_wait_presents_neither_the_right_nor_a_wrong_certificate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    programs(monkeypatch, tls, {"openssl s_client": (124, "", "openssl: no end within 12 seconds")})
+    assert tls.presented({"chain": "x"}, "192.0.2.1", 2525)["in_time"] is False
+    programs(monkeypatch, tls, {"openssl s_client": (1, "", "connect: Connection refused")})
+    assert tls.presented({"chain": "x"}, "192.0.2.1", 2525)["in_time"] is True

@@ -16,6 +16,7 @@ from cjsm_connect.remote.messages import EICAR
 CONFIGURATIONS = ("clamd.conf", "clamav-milter.conf", "freshclam.conf")
 POSTFIX = ("smtpd_milters", "non_smtpd_milters", "milter_default_action", "message_size_limit")
 SIGNATURES = re.compile(r"\.(cvd|cld|hdb|hsb|ndb|ldb|mdb|msb)$")
+ANSWER_SECONDS = 12
 LOG_DATE = "%a %b %d %H:%M:%S %Y"
 
 
@@ -32,7 +33,10 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def scanner(path: str) -> dict[str, Any]:
-    """What clamd says on its socket, clamd(8): its version, and what it thinks of harmless text and of EICAR."""
+    """What clamd says on its socket, clamd(8): its version, and what it thinks of harmless text and of EICAR.
+
+    `answers` is None when it let us wait: while it scans something large, it may.
+    """
     try:
         version = ask(path, b"zVERSION\0")
         return {
@@ -42,14 +46,16 @@ def scanner(path: str) -> dict[str, Any]:
             "clean": ask(path, stream(b"a harmless text\r\n")),
             "eicar": ask(path, stream(EICAR)),
         }
+    except socket.timeout:
+        return {"answers": None, "why": "no answer from clamd within %d seconds" % ANSWER_SECONDS}
     except OSError as error:
         return {"answers": False, "why": str(error)}
 
 
 def ask(path: str, question: bytes) -> str:
-    """One question to clamd and its answer; five seconds, then it counts as silent."""
+    """One question to clamd and its answer."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(5)
+        connection.settimeout(ANSWER_SECONDS)
         connection.connect(path)
         connection.sendall(question)
         return connection.recv(4096).rstrip(b"\0").decode(errors="replace")

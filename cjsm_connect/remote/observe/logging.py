@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cjsm_connect.remote.common import attempt, read
+from cjsm_connect.remote.common import attempt, patience, read
 
 DAY_FILE = re.compile(r"-(\d{4})-?(\d{2})-?(\d{2})(\.gz|\.xz|\.zst)?$")
 # journald and rsyslog say so when they drop
@@ -36,16 +36,16 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def written(path: str) -> dict[str, Any]:
-    """Says one line as the mail system does, syslog(3), and looks for it in the log for three seconds."""
+    """Says one line as the mail system does, syslog(3), and looks for it in the log for five seconds, ten if busy."""
     line = "is the mail log written? %d-%d" % (os.getpid(), time.time())
     syslog.openlog("cjsm-check", 0, syslog.LOG_MAIL)
-    started = time.monotonic()
+    started, limit = time.monotonic(), patience(5)
     syslog.syslog(syslog.LOG_INFO, line)
-    while time.monotonic() - started < 3:
+    while time.monotonic() - started < limit:
         if line in tail(path):
             return {"found": True, "seconds": round(time.monotonic() - started, 2)}
         time.sleep(0.1)
-    return {"found": False, "seconds": 3}
+    return {"found": False, "seconds": limit}
 
 
 def tail(path: str, size: int = 65536) -> str:
