@@ -133,3 +133,7 @@ def inflict(chosen: Fault, patient: Patient) -> None:
         chosen.function(patient)
     except AssertionError as error:
         raise FaultError(f"{chosen.id} had no effect on {patient.name}: {error or 'its own proof failed'}") from error
+    except CjsmError:
+        raise
+    except Exception as error:  # one broken fault is a problem of its row, and not the end of the matrix
+        raise FaultError(f"{chosen.id} itself broke: {type(error).__name__}: {error}") from error

@@ -19,11 +19,11 @@ NO_INNER_HOP = {
 NO_RECIPIENTS = {"connection.hub-can-deliver": "the relay cannot ask the mail server which recipients exist"}
 
 
-def certified(host: Patient, name: str, **wrong: int | str) -> str:
+def certified(host: Patient, which: str, **wrong: int | str) -> str:
     """The key on the host, certified by the right authority but wrong in one thing; proved to be for that key."""
-    chain = host.certify(name, host.read(f"{FOLDER}/{name}.csr"), **wrong)
+    chain = host.certify(which, host.read(f"{FOLDER}/{which}.csr"), **wrong)
     certified_key = host.run(["openssl", "x509", "-noout", "-pubkey"], input=chain).stdout
-    assert certified_key == host.run(["openssl", "pkey", "-in", f"{FOLDER}/{name}.key", "-pubout"]).stdout
+    assert certified_key == host.run(["openssl", "pkey", "-in", f"{FOLDER}/{which}.key", "-pubout"]).stdout
     return chain
 
 

@@ -65,6 +65,14 @@ def test_a_fault_without_an_effect_says_so() -> None:
         inflict(Fault("demo.banner", "relay", "demo.banner", nothing), Patient("relay", host.execute))
 
 
+def test_a_fault_that_breaks_itself_says_so_and_ends_nothing_else() -> None:
+    def broken(_: Patient) -> None:
+        raise TypeError("got multiple values")
+
+    with pytest.raises(FaultError, match=r"demo\.banner itself broke: TypeError: got multiple values"):
+        inflict(Fault("demo.banner", "relay", "demo.banner", broken), Patient("relay", Host(cjsm_lab="h5").execute))
+
+
 def test_a_command_that_fails_on_the_host_is_a_fault_that_was_not_made() -> None:
     with pytest.raises(FaultError, match="relay: cat /etc/missing ended with 1"):
         Patient("relay", Host().execute).read("/etc/missing")
