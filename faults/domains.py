@@ -94,6 +94,7 @@ def hubs_mail_to_the_hub(host: Patient) -> None:
     entails={
         "domains.one-list": "the domain has no route to the mail server any more",
         "connection.mail-both-ways": "the hub sends the mail back, until one of both gives up",
+        "connection.unknown-recipients": "the relay asks the hub who exists, and the hub says yes to everybody",
     },
 )
 def own_mail_to_the_hub(host: Patient) -> None:

@@ -145,7 +145,12 @@ def ssh_from_anywhere(host: Patient) -> None:
     assert "\t\ttcp dport 22 ct state new" in chain(host, "input")
 
 
-@fault("firewall.time-not-let-out", host="relay", violates="firewall.declared-flows-open")
+@fault(
+    "firewall.time-not-let-out",
+    host="relay",
+    violates="firewall.declared-flows-open",
+    entails={"logging.time": "the time servers do not answer a host whose questions are dropped"},
+)
 def time_not_let_out(host: Patient) -> None:
     """The rule for NTP was lost from file and live rules: the clock will drift, and nothing says so."""
     rule = next(line for line in host.read(BOOT).splitlines(keepends=True) if "udp dport 123 " in line)
