@@ -158,6 +158,7 @@ def _unread(place: str, why: str) -> Result:
         expected="a file of checks",
         observed=why,
         remedy="correct the file; none of its checks was run",
+        why="what was not run must not look like a success",
         reason=why,
     )
 

@@ -162,7 +162,7 @@ def _said(result: Result, catalogue: Catalogue) -> dict[str, str]:
         "observed": result.observed,
         "seen from": result.vantage,
         "requirement": f"{result.requirement} ({result.severity} severity)",
-        "matters": asked.why if asked else "",
+        "matters": result.why,
         "asked for by": asked.source if asked else "",
         "remedy": remedy,
     }

@@ -112,6 +112,7 @@ class Result:
     expected: str
     observed: str
     remedy: str
+    why: str = ""  # what goes wrong where the requirement is not met
     reason: str = ""  # why not_tested, waived (with its end) or error
     scoped: bool = False  # not_tested, and accepted by name in [[scope]]
     waiver: Waived | None = None  # only where the status is waived

@@ -131,4 +131,5 @@ def _refusal(table: str, name: str, observed: str) -> Result:
         expected=expected,
         observed=observed,
         remedy=f"correct or remove the [[{'waivers' if table == 'waiver' else 'scope'}]] entry in organisation.toml",
+        why="an entry that counts for nothing hides that nobody decided",
     )

@@ -92,6 +92,7 @@ def result(  # noqa: PLR0913, PLR0917 - one parameter for each thing that only t
         expected=expected,
         observed=observed,
         remedy=check.remedy,
+        why=requirement.why,
         reason=readable(reason),
     )
 
