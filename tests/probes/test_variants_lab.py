@@ -28,15 +28,15 @@ MAIN, MASTER = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
 
 
 def accusations(cjsm: Cjsm) -> list[str]:
-    """Everything that is not passed, but for what the plain lab is warned of."""
+    """Everything that is not passed, but for what the plain lab is warned of, or accepts by name as not tested."""
     done = cjsm("check", "--json")
     assert "Traceback" not in done.stderr
     found = [
         f"{one['status']} {one['check']} on {one['subject']}: {one['observed'] or one['reason']}"
         for one in json.loads(done.stdout)["results"]
-        if one["status"] != "pass" and one["check"] not in OF_THE_PLAIN_LAB
+        if one["status"] != "pass" and one["check"] not in OF_THE_PLAIN_LAB and not one["scoped"]
     ]
-    assert bool(found) == bool(done.returncode)
+    assert found or done.returncode == 0
     return found
 
 
