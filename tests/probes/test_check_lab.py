@@ -10,9 +10,11 @@ from functools import partial
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from cjsm_connect.lab import Lab
 from faults import Patient, every_fault, inflict
+from tests.made_up import ROOT
 
 pytestmark = pytest.mark.lab
 
@@ -62,6 +64,25 @@ def test_a_fault_is_found_and_named(lab: Lab, cjsm: Cjsm, name: str) -> None:
     code, results = checked(cjsm)
     assert code == 1
     assert fault.violates in requirements(results, "fail")
+
+
+@pytest.mark.touches("relay")
+def test_what_changed_since_the_last_run_is_shown_alone_and_the_monitoring_system_hears_of_it(
+    lab: Lab, cjsm: Cjsm
+) -> None:
+    healthy = cjsm("check", "--nagios")
+    assert (healthy.returncode, healthy.stdout.partition(" - ")[0]) == (0, "CJSM OK")
+    lab.exec("relay", ["postconf", "-e", "authorized_submit_users = static:anyone"])
+    lab.exec("relay", ["postfix", "reload"])
+    done = cjsm("check", "--since", "last", "--json")
+    found = json.loads(done.stdout)
+    schema = json.loads((ROOT / "docs/check.schema.json").read_text())
+    Draft202012Validator(schema).validate(found)
+    changed = {(one["check"], one["subject"]): (one["before"], one["after"]) for one in found["since"]["changes"]}
+    assert changed == {("relay.local-submission", "relay"): ("pass", "fail")}
+    assert [one["check"] for one in found["results"]] == ["relay.local-submission"]
+    assert sum(found["totals"].values()) == sum(found["since"]["unchanged"].values()) + 1
+    assert done.returncode == 1
 
 
 @pytest.mark.touches("relay")
