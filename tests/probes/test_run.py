@@ -271,7 +271,7 @@ def test_a_check_whose_function_pytest_takes_for_no_test_is_an_error(ran: Runner
 
 
 class BreaksEachItem(module._Hand):
-    def pytest_runtest_setup(self) -> None:
+    def pytest_runtest_protocol(self) -> None:
         raise RuntimeError("plug-in")
 
 
@@ -293,6 +293,16 @@ def test_a_plug_in_that_breaks_makes_everything_an_error(
     run = ran(check("answer") + check("second"))
     assert {one.status for one in run.results} == {Status.ERROR}
     assert {"demo.answer relay", "demo.second relay"} <= statuses(run).keys()
+    assert run.exit_code == 2
+
+
+def test_a_judgement_that_breaks_leaves_an_error(ran: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("not the check's own mistake")
+
+    monkeypatch.setattr(CheckSession, "judge", broken)
+    run = ran(check("answer") + check("second"))
+    assert {one.reason for one in run.results} == {"the check did not run"}
     assert run.exit_code == 2
 
 
