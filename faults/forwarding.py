@@ -40,6 +40,7 @@ def forwarded_by_rewriting(host: Patient) -> None:
     "relay.copied-to-an-archive",
     host="relay",
     violates="relay.no-forwarding",
+    entails={"connection.mail-both-ways": "the message to the hub goes to somebody else too"},
 )
 def copied_to_an_archive(host: Patient) -> None:
     """Everything that passes the relay is copied to an archive on the internet."""

@@ -179,7 +179,12 @@ def bare_newlines_from_the_internet(host: Patient) -> None:
     configure(host, smtpd_forbid_bare_newline="no")
 
 
-@fault("relay.bare-newlines", host="relay", violates="relay.no-smuggling")
+@fault(
+    "relay.bare-newlines",
+    host="relay",
+    violates="relay.no-smuggling",
+    entails={"connection.no-smuggling": "a message hidden in another gets in"},
+)
 def bare_newlines(host: Patient) -> None:
     """The default of Debian 12 is back: a bare line feed may end a line."""
     override(host, HUB_SIDE, smtpd_forbid_bare_newline="no")
