@@ -7,6 +7,7 @@ from faults.connection import HUB_SIDE, INNER_SIDE, configure, override, service
 from faults.domains import HUB, edit
 
 MAIN = "/etc/postfix/main.cf"
+OLD_ENOUGH = 4  # seconds: what is edited while Postfix starts may have been read
 SPOOL = "/var/spool/postfix"
 MASTER = "/etc/postfix/master.cf"
 SELF_TEST = "smtpd_relay_restrictions = check_recipient_access lmdb:/etc/cjsm/maps/self_test"
@@ -213,11 +214,18 @@ def misspelled(host: Patient) -> None:
 @fault("relay.not-loaded", host="relay", violates="relay.configuration")
 def not_loaded(host: Patient) -> None:
     """main.cf was edited and Postfix was not told."""
+    while int(host.run(["ps", "-C", "qmgr", "-o", "etimes="]).stdout) < OLD_ENOUGH:
+        host.run(["sleep", "0.2"])
     host.write(MAIN, host.read(MAIN) + "# edited, never loaded\n")
     assert "never loaded" in host.read(MAIN)
 
 
-@fault("relay.port-25", host="relay", violates="relay.configuration")
+@fault(
+    "relay.port-25",
+    host="relay",
+    violates="relay.configuration",
+    entails={"firewall.only-needed-services": "no declared flow leads to port 25 of the relay"},
+)
 def port_25(host: Patient) -> None:
     """A listener on port 25 was opened for a test, and stayed."""
     host.write(MASTER, host.read(MASTER) + "smtp inet n - n - - smtpd\n")
@@ -242,7 +250,12 @@ def queue_in_memory(host: Patient) -> None:
     assert host.run(["findmnt", "-no", "FSTYPE", SPOOL]).stdout.strip() == "tmpfs"
 
 
-@fault("relay.nothing-written-down", host="relay", violates="relay.tls-facts")
+@fault(
+    "relay.nothing-written-down",
+    host="relay",
+    violates="relay.tls-facts",
+    entails={"logging.tls-facts": "it is asked of the log of every service"},
+)
 def nothing_written_down(host: Patient) -> None:
     """How mail was encrypted is not in the log any more."""
     host.run(["postconf", "-P", f"{service(host, HUB_SIDE)}/smtpd_tls_loglevel=0"])
