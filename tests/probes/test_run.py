@@ -228,6 +228,7 @@ def test_a_check_that_leaves_by_another_door_is_an_error_and_the_others_are_judg
 ) -> None:
     run = ran(check("gone", first + body) + check("answer"))
     assert statuses(run) == {"demo.gone relay": "error", "demo.answer relay": "pass"}
+    assert "the check itself broke" in next(one.reason for one in run.results if one.check == "demo.gone")
     assert run.exit_code == 2
 
 
@@ -258,9 +259,13 @@ def test_a_file_that_pytest_does_not_look_at_is_an_error(
     assert "pytest did not look at this file of checks" in run.results[0].reason
 
 
-def test_a_file_that_skips_itself_is_an_error(ran: Runner) -> None:
-    run = ran('import pytest; pytest.skip("not today", allow_module_level=True)\n' + check("answer"))
-    assert {one.status for one in run.results} == {Status.ERROR}
+def test_a_file_that_skips_itself_is_an_error_even_if_another_has_a_check_of_the_same_requirement(
+    ran: Runner, tmp_path: Path
+) -> None:
+    skips = 'import pytest; pytest.skip("not today", allow_module_level=True)\n'
+    (tmp_path / "checks/test_skips_itself.py").write_text(skips + HEAD + check("second"))
+    run = ran(check("answer"))
+    assert statuses(run) == {"collection.checks/test_skips_itself.py estate": "error", "demo.answer relay": "pass"}
     assert run.exit_code == 2
 
 

@@ -66,7 +66,8 @@ def test_a_narrowed_run_before_makes_nothing_new_and_it_is_said() -> None:
 
 def test_a_file_of_checks_that_cannot_be_read_is_a_change_whatever_was_asked_for() -> None:
     broken = named("collection.checks/test_tls.py", Status.ERROR, "collection")
-    changes = since(run(named("one")), run(named("one"), broken, narrowed=("firewall.default-deny",)))
+    narrowed = ("firewall.default-deny",)
+    changes = since(run(named("one"), narrowed=narrowed), run(named("one"), broken, narrowed=narrowed))
     assert seen(changes) == [("collection.checks/test_tls.py", None, "error")]
 
 
