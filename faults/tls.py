@@ -148,7 +148,10 @@ def one_more_authority(host: Patient) -> None:
     "tls.no-authority",
     host="relay",
     violates="tls.trust-anchor",
-    entails={name: why for name, why in NO_HUB.items() if name != "connection.hub-accepts-certificate"},
+    entails={
+        "tls.presented": "Postfix switches TLS off in a listener whose CA file it cannot load",
+        **{name: why for name, why in NO_HUB.items() if name != "connection.hub-accepts-certificate"},
+    },
 )
 def no_authority(host: Patient) -> None:
     """The file of the operator's CA was emptied: nobody can be believed, and mail waits."""
