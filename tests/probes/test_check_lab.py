@@ -6,14 +6,12 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from cjsm_connect.lab import Lab
-from faults import Patient, every_fault, inflict
 from tests.made_up import ROOT
 
 pytestmark = pytest.mark.lab
@@ -48,22 +46,6 @@ def test_the_healthy_lab_passes_all_that_a_container_can_show(lab: Lab, cjsm: Cj
     assert with_status(results, "not_tested") == UNSEEN_IN_A_CONTAINER
     assert code == 0
     assert len({one["check"] for one in results}) >= 60
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("antivirus.scanner-down", marks=pytest.mark.touches("relay")),
-        pytest.param("firewall.port-23-open", marks=pytest.mark.touches("firewall")),
-        pytest.param("relay.route-to-mx", marks=pytest.mark.touches("relay")),
-    ],
-)
-def test_a_fault_is_found_and_named(lab: Lab, cjsm: Cjsm, name: str) -> None:
-    fault = every_fault()[name]
-    inflict(fault, Patient(fault.host, partial(lab.exec, fault.host)))
-    code, results = checked(cjsm)
-    assert code == 1
-    assert fault.violates in requirements(results, "fail")
 
 
 @pytest.mark.touches("relay")
