@@ -42,9 +42,12 @@ def test_every_check_passes_on_both_relays_apart_from_what_is_not_declared(pair:
     done = healthy.verb(pair, "check", "--json")
     results = json.loads(done.stdout)["results"]
     judged = {(one["check"], one["status"]) for one in results if one["subject"] == "relay2"}
-    assert {check for check, status in judged if status != "pass"} == {"logging.forwarding"}
+    assert {one for one in judged if one[1] != "pass"} == {
+        ("logging.forwarding", "warn"),
+        ("estate.disks-encrypted", "not_tested"),  # a container's disks are those of the machine around it
+    }
     assert len(judged) > 80
-    assert {one["status"] for one in results} <= {"pass", "warn"}
+    assert done.returncode == 0, {(one["check"], one["subject"]) for one in results if one["status"] != "pass"}
 
 
 def test_a_second_apply_changes_nothing(pair: Lab) -> None:
