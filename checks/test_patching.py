@@ -121,7 +121,7 @@ def test_conffiles_answered(seen: Seen, verdict: Verdict) -> None:
     requirement="patching.sources",
     role=EVERY_HOST,
     title="The release's own archive of security fixes is asked",
-    remedy="add URIs: https://security.debian.org/debian-security, Suites: RELEASE-security to "
+    remedy="add Suites: RELEASE-security, with the address of estate.mirrors.security or of Debian's own archive, to "
     "/etc/apt/sources.list.d; then apt-get update",
 )
 def test_security_archive(seen: Seen, verdict: Verdict) -> None:

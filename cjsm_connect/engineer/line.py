@@ -174,7 +174,10 @@ class Line:
 
     async def _send(self, data: bytes) -> None:
         if self.tls is not None:
-            self.tls.write(data)
+            try:
+                self.tls.write(data)
+            except ssl.SSLError as error:
+                raise Trouble("closed", f"TLS was ended: {reason(error)}") from error
             await self._flush()
             return
         await self._sent(data)
@@ -226,4 +229,4 @@ async def opened(address: str, port: int, source: str | None = None) -> Line:
 
 def reason(error: ssl.SSLError) -> str:
     """OpenSSL's own words, in small letters."""
-    return (error.reason or str(error)).lower().replace("_", " ")
+    return (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")

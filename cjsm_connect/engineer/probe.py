@@ -129,7 +129,9 @@ async def _conversed(line: Line, target: Target, manner: Manner, facts: dict[str
     finally:
         facts["tls"] = _tls(line, target)
     facts["stage"] = "ehlo over TLS"  # with TLS 1.3 a client certificate is refused only here (RFC 8446, 4.6.2)
-    facts |= _capabilities(await line.command(f"EHLO {manner.helo}")) | {"starttls": "offered"}
+    told = await line.command(f"EHLO {manner.helo}")
+    facts["ehlo"] = _expected(told, 250, "EHLO over TLS")
+    facts |= _capabilities(told) | {"starttls": "offered"}
     facts["stage"] = "quit"
     if manner.authorities:
         facts["chain"] = await _chain(target, line, manner)

@@ -64,11 +64,21 @@ def _manner(*, certificate: Path | None, ca: Path | None, bind: str | None, helo
         handshake.context(given)
     except (OSError, ValueError) as error:
         raise CjsmError(f"--certificate and --ca: expected PEM files that can be loaded, found: {error}") from error
+    if bind:
+        _bindable(bind)
     name = helo or socket.getfqdn()
     if not name.isascii() or not name.isprintable() or " " in name:
         raise CjsmError(f"--helo {name!r}: expected a host name")
     controls = probe.unoffered() if versions else {}
     return probe.Manner(name, given["certificate"], given["authorities_file"], bind, versions, controls)
+
+
+def _bindable(address: str) -> None:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as tried:
+            tried.bind((address, 0))
+    except OSError as error:
+        raise CjsmError(f"--bind {address}: expected an address of this machine; {error.strerror or error}") from error
 
 
 async def _told(answers: AsyncIterator[dict[str, Any]], number: int, out: Path | None, as_json: bool) -> int:

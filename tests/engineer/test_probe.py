@@ -51,6 +51,30 @@ def test_a_server_with_tls_shows_version_chain_and_names(authority):
     assert session["tls"]["name_matches"] is None  # an address was asked for, not a name
 
 
+def test_who_is_turned_away_after_the_handshake_was_not_answered(authority):
+    found = told(starttls(authority.server("relay.test"), {"EHLO": b"554 not you\r\n"}))
+    assert found["outcome"] == "turned_away"
+    assert "554 not you" in found["session"]["said"]
+
+
+def test_what_cannot_be_sent_over_tls_any_more_is_a_closed_connection():
+    class Ended:
+        def write(self, _data):
+            raise ssl.SSLError("protocol is shutdown")
+
+    with socket.socket() as unused, pytest.raises(line.Trouble, match="TLS was ended") as trouble:
+        asyncio.run(line.Line(unused, tls=Ended()).command("QUIT"))
+    assert trouble.value.kind == "closed"
+
+
+def test_an_address_that_is_not_ours_is_told_before_any_target_is_asked():
+    seen = []
+    with serving(scripted({}, seen)) as port:
+        done = run(f"127.0.0.1:{port}", "--bind", "192.0.2.1")
+    assert "--bind 192.0.2.1: expected an address of this machine" in str(done.exception)
+    assert seen == []
+
+
 def test_a_server_without_starttls_is_told_so_and_its_size_is_read():
     session = told(scripted({}))["session"]
     assert session["outcome"] == "answered"
