@@ -17,7 +17,7 @@ from cjsm_connect.engineer.criteria import Criteria
 from cjsm_connect.engineer.judgement import Decision, Reason, decision, moment, reasons
 from cjsm_connect.evidence import DSSE, EvidenceError, Refused, archive, keys, shown
 from cjsm_connect.evidence.strict_json import parse, parse_object
-from cjsm_connect.evidence.verification import RESULTS, verify
+from cjsm_connect.evidence.verification import RESULTS, verify_files
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import Catalogue
 
@@ -102,10 +102,10 @@ def judged(desk: Desk, path: Path) -> Record:
 
 
 def _judged(desk: Desk, path: Path) -> Record:
-    data = _read(path)
-    keyid = _keyid(data)
+    files = archive.unpack(_read(path))
+    keyid = _keyid(files)
     pem = _key_for(desk, keyid)
-    found = verify(data, keys.public_key(pem, keyid), desk.nonce, desk.now, keys.organisation(pem))
+    found = verify_files(files, keys.public_key(pem, keyid), desk.nonce, desk.now, keys.organisation(pem))
     if not found.statement or not found.genuine:
         return Record(path.name, Decision.NOT_JUDGED, found.problems)
     said = found.statement.predicate
@@ -148,9 +148,8 @@ def _read(path: Path) -> bytes:
         raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _keyid(data: bytes) -> str:
+def _keyid(files: Mapping[str, bytes]) -> str:
     """Which key the envelope says it is by. Only chooses the key; the signature decides."""
-    files = archive.unpack(data)
     if DSSE not in files:
         raise Refused(f"not an evidence bundle: {DSSE} missing")
     signatures = parse_object(files[DSSE], DSSE).get("signatures")

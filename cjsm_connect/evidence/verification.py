@@ -42,6 +42,16 @@ def verify(
     """Verify a bundle. `whose` is the organisation that the key was given for. Never raises for what is in it."""
     try:
         files = archive.unpack(bundle)
+    except Refused as refusal:
+        return Verification((str(refusal),))
+    return verify_files(files, key, nonce, now, whose)
+
+
+def verify_files(
+    files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey, nonce: str | None, now: datetime, whose: str = ""
+) -> Verification:
+    """`verify` for a bundle that is unpacked already."""
+    try:
         statement = _signed_statement(files, key)
     except Refused as refusal:
         return Verification((str(refusal),))
