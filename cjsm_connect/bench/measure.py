@@ -53,7 +53,8 @@ class Weighed:
 
 
 def weighed(argv: Sequence[str], expected: Sequence[int] = (0,)) -> Weighed:
-    """Run a command once, and look at its processes' memory ten times a second (proc(5), smaps_rollup: Pss).
+    """Run a command once, and look at its processes' memory again and again: what they take together (proc(5),
+    smaps_rollup: Pss), and the most that one of them has taken so far (status: VmHWM).
 
     Raises:
         CjsmError: it ended with another code than an expected one.
@@ -62,8 +63,9 @@ def weighed(argv: Sequence[str], expected: Sequence[int] = (0,)) -> Weighed:
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as out, subprocess.Popen(argv, stdout=out, stderr=subprocess.PIPE) as process:
         while process.poll() is None:
-            most = max(most, sum(map(_memory, _family(process.pid))))
-            time.sleep(0.1)
+            family = _family(process.pid)
+            most = max(most, sum(map(_memory, family)), *map(_peak, family))
+            time.sleep(0.1 if time.monotonic() - started > 2 else 0.02)
         seconds = time.monotonic() - started
         assert process.stderr is not None
         if process.returncode not in expected:
@@ -83,12 +85,22 @@ def _family(pid: int) -> list[int]:
 
 
 def _memory(pid: int) -> int:
-    """Its share of memory in KiB; 0 when it has gone."""
+    """Its share of memory in KiB."""
+    return _kibibytes(pid, "smaps_rollup", "Pss:")
+
+
+def _peak(pid: int) -> int:
+    """The most that it has taken since it became the program that it is, in KiB."""
+    return _kibibytes(pid, "status", "VmHWM:")
+
+
+def _kibibytes(pid: int, file: str, field: str) -> int:
+    """A field of a process's file in /proc; 0 when it has gone."""
     try:
-        rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        rows = Path(f"/proc/{pid}/{file}").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(row.split()[1]) for row in rows if row.startswith("Pss:")), 0)
+    return next((int(row.split()[1]) for row in rows if row.startswith(field)), 0)
 
 
 def machine() -> dict[str, object]:

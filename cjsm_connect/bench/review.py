@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from cjsm_connect.bench import measure
+from cjsm_connect.bench import hostile, measure
 from cjsm_connect.evidence import SIGNATURE_FILES, STATEMENT, archive, bundle, keys, statement
 from cjsm_connect.lab import Lab
 from cjsm_connect.results import CjsmError
@@ -42,15 +43,20 @@ def run(rooms: Any, options: Options, say: Callable[[str], None]) -> dict[str, A
         argv = [str(rooms.root / "cjsm"), "review", str(folder / "bundles"), "--key", str(folder / "keys"), "--json"]
         rounds = [measure.weighed(argv, expected=(0, 1)) for _ in range(options.rounds)]
         _all_judged(rounds[-1].stdout, options.number)
-    seconds = sorted(one.seconds for one in rounds)[len(rounds) // 2]
+        refusals = _refusals(rooms.root, model, folder, say)
+    seconds = median(one.seconds for one in rounds)
     found = {
         "bundles": options.number,
         "bundle_bytes": size,
         "review_s": round(seconds, 2),
         "bundles_per_s": round(options.number / seconds, 1),
         "memory_mib": max(one.mebibytes for one in rounds),
+        "hostile_bundles": len(refusals),
+        "hostile_median_s": round(median(one.seconds for one in refusals), 2),
+        "hostile_most_s": round(max(one.seconds for one in refusals), 2),
+        "hostile_memory_mib": max(one.mebibytes for one in refusals),
     }
-    command = {"review": "./cjsm review FOLDER --key KEYS --json"}
+    command = {"review": "./cjsm review FOLDER --key KEYS --json", "hostile": "./cjsm review BUNDLE --key KEY --json"}
     return {"name": "review", "machine": measure.machine(), "figures": found, "ratios": {}, "command": command}
 
 
@@ -83,6 +89,32 @@ def _made(model: Path, folder: Path, number: int) -> int:
         (own / keys.PUBLIC).rename(folder / "keys" / f"{count:05}.pub")
         size = len(content)
     return size
+
+
+def _refusals(root: Path, model: Path, folder: Path, say: Callable[[str], None]) -> list[measure.Weighed]:
+    """What each bundle of an enemy costs, each in a process of its own, its start included."""
+    content = model.read_bytes()
+    files = archive.unpack(content)
+    now = datetime.now(UTC)
+    (enemy := folder / "enemy").mkdir()
+    key = keys.create(enemy, "Enemy", PASSPHRASE, now)
+    said = statement.read(files[STATEMENT])
+    made = {name: data for name, (data, _) in hostile.archives(content).items()}
+    for name, (results, _) in hostile.JSON.items():
+        made[name] = archive.pack(hostile.signed(results, files, said, key), now)
+    say(f"{len(made)} hostile bundles, one after the other")
+    return [_refused(root, enemy, name, data) for name, data in made.items()]
+
+
+def _refused(root: Path, enemy: Path, name: str, data: bytes) -> measure.Weighed:
+    bundle_file = enemy / "bundle.tar"
+    bundle_file.write_bytes(data)
+    argv = [str(root / "cjsm"), "review", str(bundle_file), "--key", str(enemy / keys.PUBLIC), "--json"]
+    done = measure.weighed(argv, expected=(1,))
+    (row,) = json.loads(done.stdout)["records"]
+    if row["decision"] != "not judged":
+        raise CjsmError(f"expected the bundle with {name} refused, found {row['decision']}")
+    return done
 
 
 def _all_judged(text: str, number: int) -> None:

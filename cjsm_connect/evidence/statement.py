@@ -133,7 +133,7 @@ def state(run: Run, files: Mapping[str, bytes], term: Validity) -> Statement:
         laboratory=run.laboratory,
         notes=run.notes,
     )
-    return Statement(subject=tuple(_subject(name, files[name]) for name in sorted(files)), predicate=predicate)
+    return Statement(subject=subjects(files), predicate=predicate)
 
 
 def bytes_of(statement: Statement) -> bytes:
@@ -158,6 +158,11 @@ def read(payload: bytes) -> Statement:
     if len(statement.digests) != len(statement.subject):
         raise Refused(f"{STATEMENT}: names a file twice")
     return statement
+
+
+def subjects(files: Mapping[str, bytes]) -> tuple[Subject, ...]:
+    """What a statement is about: each file with its digest, by name."""
+    return tuple(_subject(name, files[name]) for name in sorted(files))
 
 
 def _subject(name: str, content: bytes) -> Subject:
