@@ -38,7 +38,7 @@ def test_results_that_are_ambiguous_or_a_bomb_are_refused_though_they_were_signe
     assert problem.startswith("results.json: ") and why in problem
 
 
-def test_what_is_read_of_json_takes_little_memory_and_few_comparisons() -> None:
+def test_what_is_read_of_json_takes_little_memory() -> None:
     tracemalloc.start()
     try:
         parse(hostile.JSON["as many values as are read"][0], "results.json")
