@@ -22,6 +22,7 @@ HANDSHAKE_SECONDS = 15.0
 LONGEST_LINE = 2048  # bytes; RFC 5321, 4.5.3.1.5 asks for 512
 MOST_LINES = 100
 HANDSHAKE_BYTES = 128 * 1024  # OpenSSL itself takes 100 KiB of certificates
+HANDSHAKE = 22  # RFC 8446, 5.1
 SERVER_HELLO, CERTIFICATE_REQUEST = 2, 13  # RFC 8446, section 4
 REPLY = re.compile(r"[2-5][0-9][0-9]( |-|$)")
 
@@ -49,11 +50,15 @@ class Reply:
 
 @dataclass(slots=True)
 class Line:
-    """An open connection. `tls` is set once the handshake is done; `heard` are the handshake messages that came."""
+    """An open connection. `tls` is set once the handshake is done; `heard` are the handshake messages that came.
+
+    `suite` is the number of the cipher suite that the server chose, 0 before it has.
+    """
 
     connection: socket.socket
     tls: ssl.SSLObject | None = None
     heard: set[int] = field(default_factory=set)
+    suite: int = 0
     _unread: bytes = b""
     _came: int = 0  # bytes of the present reply
     _from: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
@@ -144,9 +149,11 @@ class Line:
                 raise Trouble("tls_too_long", f"a handshake of more than {HANDSHAKE_BYTES // 1024} KiB")
             self._from.write(data)
 
-    def _message(self, _line: Any, direction: str, _version: Any, _content: Any, kind: Any, _data: bytes) -> None:
-        if direction == "read":
+    def _message(self, _line: Any, direction: str, _version: Any, content: Any, kind: Any, data: bytes) -> None:
+        if direction == "read" and int(content) == HANDSHAKE:  # an alert has kinds of its own
             self.heard.add(int(kind))
+            if int(kind) == SERVER_HELLO:
+                self.suite = chosen(data)
 
     async def _plain(self) -> bytes:
         """What came next, decrypted if there is TLS; empty at the end of the connection."""
@@ -230,3 +237,10 @@ async def opened(address: str, port: int, source: str | None = None) -> Line:
 def reason(error: ssl.SSLError) -> str:
     """OpenSSL's own words, in small letters."""
     return (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")
+
+
+def chosen(hello: bytes) -> int:
+    """The cipher suite of a ServerHello: after header, version and random comes the session id, then the suite (RFC
+    5246, 7.4.1.3; RFC 8446, 4.1.3). 0 when it is cut short."""
+    start = 39 + hello[38] if len(hello) > 38 else 0
+    return int.from_bytes(hello[start : start + 2], "big") if start and len(hello) >= start + 2 else 0

@@ -1,6 +1,6 @@
 """What a stranger's mail server shows to who only says EHLO, STARTTLS and QUIT; as plain data, each fact apart.
 
-Nothing here sends MAIL: no address is tried, and no message can be delivered.
+Nothing here sends MAIL: no address is tried, and no message can be delivered. `active` does, where it was authorised.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtensionOID
 
-from cjsm_connect.engineer.line import CERTIFICATE_REQUEST, SERVER_HELLO, Line, Reply, Trouble, opened
+from cjsm_connect.engineer import active, ciphers
+from cjsm_connect.engineer.line import CERTIFICATE_REQUEST, SERVER_HELLO, Line, Trouble, opened
+from cjsm_connect.engineer.session import Manner, capabilities, context, expected, only, server_name, shaken
 from cjsm_connect.engineer.targets import Target
 from cjsm_connect.evidence import shown
 from cjsm_connect.evidence.statement import timestamp
@@ -29,26 +30,10 @@ NAME_SECONDS = 10.0
 MOST_CERTIFICATES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How to ask. `certificate` and `authorities` are paths of PEM files; `bind` is the address to come from."""
-
-    helo: str
-    certificate: str | None = None
-    authorities: str | None = None
-    bind: str | None = None
-    versions: bool = True
-    unoffered: Mapping[str, str] | None = None  # TLS versions that this machine cannot offer, and why
-
-
 def unoffered() -> dict[str, str]:
     """The positive control: versions that a client here cannot speak even with a server that speaks everything."""
-    found = {version: handshake.cannot_offer(_only(version)) for version in handshake.VERSIONS}
+    found = {version: handshake.cannot_offer(only(version)) for version in handshake.VERSIONS}
     return {version: why for version, why in found.items() if why}
-
-
-def _only(version: str) -> dict[str, Any]:
-    return {"minimum": version, "maximum": version, "ciphers": handshake.EVERY_CIPHER}
 
 
 async def probe(target: Target, manner: Manner) -> dict[str, Any]:
@@ -64,6 +49,10 @@ async def probe(target: Target, manner: Manner) -> dict[str, Any]:
         facts["outcome"] = facts["session"]["outcome"]
         if manner.versions and facts["session"]["starttls"] == "offered":
             facts["versions"] = await _versions(target, facts["address"], manner)
+        if manner.ciphers and facts["session"]["starttls"] == "offered":
+            facts["ciphers"] = await ciphers.asked(target, facts["address"], manner, manner.ciphers)
+        if manner.wrong:
+            facts["active"] = await active.tried(target, facts["address"], manner, facts["session"])
     except Trouble as trouble:
         facts |= {"outcome": trouble.kind, "said": str(trouble)}
     facts["seconds"] = round(time.monotonic() - clock, 2)
@@ -113,47 +102,28 @@ async def _session(target: Target, address: str, manner: Manner) -> dict[str, An
 
 async def _conversed(line: Line, target: Target, manner: Manner, facts: dict[str, Any]) -> None:
     facts["stage"] = "greeting"
-    facts["greeting"] = _expected(await line.reply(), 220, "greeting")
+    facts["greeting"] = expected(await line.reply(), 220, "greeting")
     facts["stage"] = "ehlo"
     told = await line.command(f"EHLO {manner.helo}")
-    facts["ehlo"] = _expected(told, 250, "EHLO")
-    facts |= _capabilities(told)
+    facts["ehlo"] = expected(told, 250, "EHLO")
+    facts |= capabilities(told)
     if facts["starttls"] != "offered":
         facts["stage"] = "quit"
         return
     facts["stage"] = "starttls"
-    _expected(await line.command("STARTTLS"), 220, "STARTTLS")
+    expected(await line.command("STARTTLS"), 220, "STARTTLS")
     facts["stage"] = "tls"
     try:
-        await line.handshake(_context(manner, {}), _server_name(target))
+        await line.handshake(context(manner, {}), server_name(target))
     finally:
         facts["tls"] = _tls(line, target)
     facts["stage"] = "ehlo over TLS"  # with TLS 1.3 a client certificate is refused only here (RFC 8446, 4.6.2)
     told = await line.command(f"EHLO {manner.helo}")
-    facts["ehlo"] = _expected(told, 250, "EHLO over TLS")
-    facts |= _capabilities(told) | {"starttls": "offered"}
+    facts["ehlo"] = expected(told, 250, "EHLO over TLS")
+    facts |= capabilities(told) | {"starttls": "offered"}
     facts["stage"] = "quit"
     if manner.authorities:
         facts["chain"] = await _chain(target, line, manner)
-
-
-def _expected(reply: Reply, code: int, what: str) -> dict[str, Any]:
-    if reply.code != code:
-        kind = "busy" if reply.code == 421 else "turned_away"
-        raise Trouble(kind, f"expected {code} to {what}, found {reply.code} {reply.text}")
-    return {"code": reply.code, "text": reply.text}
-
-
-def _capabilities(told: Reply) -> dict[str, Any]:
-    """What EHLO lists; RFC 1869. `size` is in bytes, None when it is not said (RFC 1870)."""
-    words = [line.upper().split() for line in told.lines[1:] if line.strip()]
-    names = {row[0]: row[1:] for row in words}
-    size = names.get("SIZE", [])
-    return {
-        "starttls": "offered" if "STARTTLS" in names else "not offered",
-        "size": int(size[0]) if size and size[0].isdecimal() and len(size[0]) < 20 else None,
-        "extensions": [shown(name, 40) for name in names],
-    }
 
 
 def _certificate_wanted(line: Line, facts: Mapping[str, Any]) -> str:
@@ -161,15 +131,6 @@ def _certificate_wanted(line: Line, facts: Mapping[str, Any]) -> str:
     if "tls" not in facts:
         return "not known"
     return "asked" if CERTIFICATE_REQUEST in line.heard else "not asked" if line.tls else "not known"
-
-
-def _context(manner: Manner, options: Mapping[str, Any]) -> ssl.SSLContext:
-    return handshake.context({"certificate": manner.certificate, **options})
-
-
-def _server_name(target: Target) -> str | None:
-    """What SNI carries (RFC 6066): a name, never an address."""
-    return None if target.is_address else target.host
 
 
 def _tls(line: Line, target: Target) -> dict[str, Any]:
@@ -228,30 +189,10 @@ def carries(names: list[str], wanted: str) -> bool:
 async def _chain(target: Target, line: Line, manner: Manner) -> dict[str, Any]:
     """A second handshake that verifies: {"verified": true | false | None for "could not tell", "said": why}."""
     address = line.connection.getpeername()[0]
-    _, trouble = await _shaken(target, address, manner, {"authorities_file": manner.authorities})
+    trouble = (await shaken(target, address, manner, {"authorities_file": manner.authorities})).trouble
     if trouble is None:
         return {"verified": True, "said": ""}
     return {"verified": False if trouble.kind == "tls_distrusted" else None, "said": str(trouble)}
-
-
-async def _shaken(
-    target: Target, address: str, manner: Manner, options: Mapping[str, Any]
-) -> tuple[set[int], Trouble | None]:
-    """Only the handshake, in a session of its own: the messages of it that came, and what stood in the way."""
-    heard: set[int] = set()
-    try:
-        line = await opened(address, target.port, manner.bind)
-        heard = line.heard
-        try:
-            _expected(await line.reply(), 220, "greeting")
-            _expected(await line.command(f"EHLO {manner.helo}"), 250, "EHLO")
-            _expected(await line.command("STARTTLS"), 220, "STARTTLS")
-            await line.handshake(_context(manner, options), _server_name(target))
-        finally:
-            line.close()
-    except Trouble as trouble:
-        return heard, trouble
-    return heard, None
 
 
 async def _versions(target: Target, address: str, manner: Manner) -> dict[str, str]:
@@ -267,7 +208,7 @@ async def _versions(target: Target, address: str, manner: Manner) -> dict[str, s
 
 async def _speaks(target: Target, address: str, manner: Manner, version: str) -> str:
     """A ServerHello accepts the version, whatever becomes of a client without the right certificate."""
-    heard, trouble = await _shaken(target, address, manner, _only(version))
-    if trouble is None or SERVER_HELLO in heard:
+    found = await shaken(target, address, manner, only(version))
+    if found.trouble is None or SERVER_HELLO in found.heard:
         return "accepted"
-    return "refused" if trouble.kind == "tls_refused" else f"not tested: {trouble}"
+    return "refused" if found.trouble.kind == "tls_refused" else f"not tested: {found.trouble}"

@@ -1,10 +1,12 @@
-"""What is probed: HOST[:PORT], one a line. Pure but for `load`."""
+"""What is probed: HOST[:PORT], one a line, and who has authorised more than looking. Pure but for `load`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import idna
 from cjsm_connect.results import CjsmError
 
 PORT = 25
+LONGEST_PERMISSION = timedelta(days=90)
+WORDS = frozenset({"authorised-by", "on", "domain"})
 LARGEST = 16 * 2**20  # bytes
 FORM = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]\s]+))(?::(?P<port>[0-9]{1,5}))?")
 
@@ -22,11 +26,32 @@ class TargetError(CjsmError):
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """Who has authorised active tests, the last day (UTC) that it holds, and a domain of theirs to write to.
+
+    `source`: where it is written. `first`: the day from which it holds.
+    """
+
+    by: str
+    first: date
+    last: date
+    domain: str
+    source: str
+
+    def refusal(self, today: date) -> str:
+        """Why it does not hold on a day (UTC); "" if it does."""
+        if today < self.first:
+            return f"not authorised yet: {self.by} has from {self.first} on ({self.source})"
+        return f"not authorised any more: {self.by} had until {self.last} ({self.source})" if today > self.last else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """A host name (IDNA, lower case) or address, and a port."""
+    """A host name (IDNA, lower case) or address, and a port. Two of the same place are one target."""
 
     host: str
     port: int = PORT
+    permission: Permission | None = field(default=None, compare=False)
 
     @property
     def is_address(self) -> bool:
@@ -87,7 +112,7 @@ def _parsed(lines: Sequence[str], path: Path) -> Iterator[Target]:
     for number, line in enumerate(lines, 1):
         if text := line.partition("#")[0].strip():
             try:
-                yield parse(text)
+                yield _row(text, path)
             except (TargetError, ValueError) as error:
                 wrong.append(f"line {number}: {error}")
     if wrong:
@@ -98,3 +123,20 @@ def _parsed(lines: Sequence[str], path: Path) -> Iterator[Target]:
 def unique(targets: Iterable[Target]) -> list[Target]:
     """Each target once, in the order given."""
     return list(dict.fromkeys(targets))
+
+
+def _row(text: str, path: Path) -> Target:
+    """HOST[:PORT], and the authorisation if there is one: authorised-by="NAME" on=2026-11-20 domain=council.example"""
+    host, *words = shlex.split(text)
+    target = parse(host)
+    if not words:
+        return target
+    given = dict(word.partition("=")[::2] for word in words)
+    if given.keys() != WORDS or not all(given.values()) or len(words) != len(WORDS):
+        raise TargetError(f'target {host!r}: expected authorised-by="NAME" on=YYYY-MM-DD domain=DOMAIN after it')
+    return Target(target.host, target.port, _permission(given, text, path))
+
+
+def _permission(given: Mapping[str, str], text: str, path: Path) -> Permission:
+    on = date.fromisoformat(given["on"])
+    return Permission(given["authorised-by"], on, on + LONGEST_PERMISSION, _host(given["domain"], text), path.name)

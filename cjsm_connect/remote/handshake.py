@@ -37,7 +37,8 @@ def context(options: dict[str, Any]) -> ssl.SSLContext:
     """A client's settings from plain `options`.
 
     authorities: PEM text, or authorities_file: a path; without either nothing is verified.
-    certificate: path of a chain file, key first. minimum, maximum: such as "TLSv1.2". ciphers: an OpenSSL list.
+    certificate: path of a chain file, key first; key: path of its key, if that is elsewhere.
+    minimum, maximum: such as "TLSv1.2". ciphers: an OpenSSL list.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False  # the name is a fact of its own, see name_matches
@@ -49,7 +50,7 @@ def context(options: dict[str, Any]) -> ssl.SSLContext:
     if options.get("maximum"):
         made.maximum_version = VERSIONS[options["maximum"]]
     if options.get("certificate"):
-        made.load_cert_chain(options["certificate"], _key_beside(options["certificate"]))
+        made.load_cert_chain(options["certificate"], options.get("key") or _key_beside(options["certificate"]))
     if verifies(options):
         made.verify_mode = ssl.CERT_REQUIRED
         made.load_verify_locations(cafile=options.get("authorities_file"), cadata=options.get("authorities"))
@@ -170,7 +171,7 @@ def cannot_offer(options: dict[str, Any]) -> str:
         with _ONE:
             server = _local_server()
         client = context({**options, "authorities": None, "authorities_file": None, "certificate": None})
-        _shake_in_memory(client, server)
+        shake_in_memory(client, server)
     except (common.Failed, ssl.SSLError, ValueError) as error:
         return "this client cannot offer %s itself: %s" % (options.get("maximum"), error)
     return ""
@@ -194,7 +195,7 @@ def _local_server() -> ssl.SSLContext:
     return server
 
 
-def _shake_in_memory(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
+def shake_in_memory(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
     """A whole handshake without a socket; ssl.SSLError when the two do not agree."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     sides = [client.wrap_bio(to_client, to_server), server.wrap_bio(to_server, to_client, server_side=True)]

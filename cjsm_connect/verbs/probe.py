@@ -1,4 +1,4 @@
-"""probe: a relay, or many, as a stranger sees them from here. Says EHLO, STARTTLS and QUIT, and nothing else."""
+"""probe: a relay, or many, as a stranger sees them from here: EHLO, STARTTLS and QUIT, and no more without leave."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from typing import IO, Any
 
 import click
 
-from cjsm_connect.engineer import campaign, probe, targets
+from cjsm_connect.engineer import campaign, ciphers, probe, targets
+from cjsm_connect.engineer.described import described, found_something
+from cjsm_connect.engineer.session import Manner
 from cjsm_connect.remote import handshake
 from cjsm_connect.results import CjsmError
 
@@ -26,10 +28,13 @@ PATH = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.argument("hosts", nargs=-1, metavar="[HOST[:PORT]...]")
 @click.option("--targets", "file", type=PATH, help="A file of targets, one a line; # begins a comment.")
 @click.option("--certificate", type=PATH, help="Our client certificate: a chain file, key first or beside it as .key.")
+@click.option("--key", type=PATH, help="The key of --certificate, if it is elsewhere.")
 @click.option("--ca", type=PATH, help="Verify the chain with these authorities.")
 @click.option("--bind", metavar="ADDRESS", help="The address of ours to come from.")
 @click.option("--helo", help="The name to say in EHLO; this machine's by default.")
 @click.option("--versions/--no-versions", default=True, help="Try every TLS version, a session each.")
+@click.option("--ciphers", "suites", is_flag=True, help="Try every cipher suite of TLS 1.2, a session each.")
+@click.option("--active", is_flag=True, help="Try what should be refused, up to RCPT, where --targets has the leave.")
 @click.option("--at-once", default=100, show_default=True, type=click.IntRange(1, 1000), help="Targets at a time.")
 @click.option(
     "--rate", default=20.0, show_default=True, type=click.FloatRange(0), help="Targets begun a second; 0: all."
@@ -38,9 +43,11 @@ PATH = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
 def command(hosts: tuple[str, ...], file: Path | None, out: Path | None, as_json: bool, **asked: Any) -> None:
     """What a mail server shows to who only says EHLO, STARTTLS and QUIT: address, names, greeting, TLS versions, chain,
-    whether it asks for a client certificate. Sends no mail and tries no address.
+    whether it asks for a client certificate. Sends no mail, and tries no address unless somebody has authorised that.
 
-    Exit code: 0 every target answered, 1 at least one did not, 2 could not run.
+    A line of --targets: HOST[:PORT] [authorised-by="NAME" on=YYYY-MM-DD domain=DOMAIN]
+
+    Exit code: 0 every target answered, 1 one did not or accepted what it should refuse, 2 could not run.
     """
     wanted = targets.unique([*map(targets.parse, hosts), *(targets.load(file) if file else [])])
     if not wanted:
@@ -49,28 +56,48 @@ def command(hosts: tuple[str, ...], file: Path | None, out: Path | None, as_json
     if len(rest) < len(wanted):
         click.echo(f"cjsm: {len(wanted) - len(rest)} of {len(wanted)} targets are in {out} already", err=True)
     at_once, rate = asked.pop("at_once"), asked.pop("rate")
-    manner = _manner(**asked)
-    answers = campaign.asked(rest, lambda target: probe.probe(target, manner), at_once, rate)
-    answered = asyncio.run(_told(answers, len(rest), out, as_json))
+    with ExitStack() as stack:
+        manner = _manner(stack, **asked)
+        answers = campaign.asked(rest, lambda target: probe.probe(target, manner), at_once, rate)
+        good = asyncio.run(_told(answers, len(rest), out, as_json))
     if out:
         click.echo(f"Next: {len(rest)} answers are in {out}", err=True)
-    sys.exit(answered < len(rest))
+    sys.exit(good < len(rest))
 
 
-def _manner(*, certificate: Path | None, ca: Path | None, bind: str | None, helo: str | None, versions: bool) -> Any:
+def _manner(stack: ExitStack, *, bind: str | None, helo: str | None, **asked: Any) -> Manner:
     """How to ask, with files and addresses of our own tried before any target is."""
-    given = {"certificate": str(certificate) if certificate else None, "authorities_file": str(ca) if ca else None}
-    try:
-        handshake.context(given)
-    except (OSError, ValueError) as error:
-        raise CjsmError(f"--certificate and --ca: expected PEM files that can be loaded, found: {error}") from error
+    files = _files(asked["certificate"], asked["key"], asked["ca"])
     if bind:
         _bindable(bind)
     name = helo or socket.getfqdn()
     if not name.isascii() or not name.isprintable() or " " in name:
         raise CjsmError(f"--helo {name!r}: expected a host name")
-    controls = probe.unoffered() if versions else {}
-    return probe.Manner(name, given["certificate"], given["authorities_file"], bind, versions, controls)
+    return Manner(
+        name,
+        files["certificate"],
+        files["authorities_file"],
+        bind,
+        asked["versions"],
+        probe.unoffered() if asked["versions"] else {},
+        files["key"],
+        ciphers.suites() if asked["suites"] else None,
+        stack.enter_context(ciphers.wrong(name)) if asked["active"] else None,
+    )
+
+
+def _files(certificate: Path | None, key: Path | None, ca: Path | None) -> dict[str, str | None]:
+    if key and not certificate:
+        raise CjsmError("--key: expected --certificate with it")
+    given = {"certificate": certificate, "key": key, "authorities_file": ca}
+    files = {name: str(path) if path else None for name, path in given.items()}
+    try:
+        handshake.context(files)
+    except (OSError, ValueError) as error:
+        raise CjsmError(
+            f"--certificate, --key and --ca: expected PEM files that can be loaded, found: {error}"
+        ) from error
+    return files
 
 
 def _bindable(address: str) -> None:
@@ -82,19 +109,19 @@ def _bindable(address: str) -> None:
 
 
 async def _told(answers: AsyncIterator[dict[str, Any]], number: int, out: Path | None, as_json: bool) -> int:
-    """Tell each answer as it comes; how many targets answered."""
+    """Tell each answer as it comes; how many targets answered, and accepted nothing that they should refuse."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(NAMES_AT_ONCE))  # getaddrinfo(3) blocks
-    answered = 0
+    good = 0
     with ExitStack() as stack:
         file = _opened(out, stack) if out else None
         many = number > 1 and not as_json and sys.stderr.isatty()
         bar = stack.enter_context(click.progressbar(length=number, label="targets", file=sys.stderr)) if many else None
         async for facts in answers:
-            answered += facts["outcome"] == "answered"
+            good += not found_something(facts)
             _tell(facts, file, as_json)
             if bar:
                 bar.update(1)
-    return answered
+    return good
 
 
 def _opened(out: Path, stack: ExitStack) -> IO[str]:
@@ -114,37 +141,3 @@ def _tell(facts: dict[str, Any], file: IO[str] | None, as_json: bool) -> None:
         click.echo(line)
     elif not file:
         click.echo("\n".join(described(facts)))
-
-
-def described(facts: dict[str, Any]) -> list[str]:
-    """One target for people."""
-    session = facts.get("session", {})
-    tls = session.get("tls") or {}
-    word = "answered" if facts["outcome"] == "answered" else facts["outcome"].replace("_", " ").upper()
-    said = facts.get("said") or session.get("said", "")
-    first = (tls.get("certificates") or [{}])[0]
-    rows = {
-        "address": ", ".join(facts.get("addresses", [])),
-        "name of it": facts.get("ptr", ""),
-        "greeting": session.get("greeting", {}).get("text", ""),
-        "STARTTLS": session.get("starttls", ""),
-        "size": f"{session['size']} bytes" if session.get("size") else "",
-        "TLS": f"{tls['version']}, {tls['cipher']}" if tls.get("version") else "",
-        "certificate": first.get("subject") or first.get("problem", ""),
-        "issued by": first.get("issuer", ""),
-        "its names": ", ".join(first.get("names", [])),
-        "valid": " to ".join(first[name] for name in ("not_before", "not_after") if name in first),
-        "name matches": {True: "yes", False: "NO", None: ""}[tls.get("name_matches")],
-        "chain": _chain(session.get("chain")),
-        "client cert.": session.get("client_certificate", ""),
-        **facts.get("versions", {}),
-    }
-    head = f"{facts['target']}: {word}{f': {said}' if said else ''} ({facts['seconds']} s)"
-    return [head, *(f"  {name:<14} {text}" for name, text in rows.items() if text)]
-
-
-def _chain(found: dict[str, Any] | None) -> str:
-    if found is None:
-        return ""
-    word = {True: "verifies", False: "DOES NOT VERIFY"}.get(found["verified"], "could not be told")
-    return f"{word}{': ' if found['said'] else ''}{found['said']}"

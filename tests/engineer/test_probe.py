@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from cjsm_connect.engineer import line, probe
+from cjsm_connect.engineer import line, probe, session
+from cjsm_connect.engineer.session import Manner
 from cjsm_connect.engineer.targets import Target
 from cjsm_connect.verbs.probe import command
 from tests.remote.servers import Authority, scripted, serving, starttls
@@ -28,7 +29,7 @@ def hurried(monkeypatch):
 
 def asked(port, host="127.0.0.1", **manner):
     given = {"helo": "probe.example", "versions": False} | manner
-    return asyncio.run(probe.probe(Target(host, port), probe.Manner(**given)))
+    return asyncio.run(probe.probe(Target(host, port), Manner(**given)))
 
 
 def told(handler, **manner):
@@ -128,6 +129,31 @@ def test_a_version_that_we_cannot_offer_ourselves_is_not_tested(authority):
 
 def test_what_this_machine_can_offer_is_tried_with_a_server_that_speaks_everything():
     assert not {"TLSv1.2", "TLSv1.3"} & probe.unoffered().keys()
+
+
+def test_an_alert_is_not_taken_for_a_message_of_the_handshake():
+    """Its description has numbers of its own: 2 there is no ServerHello."""
+
+    def alert(connection):
+        connection.sendall(b"220 test\r\n")
+        connection.recv(1000)
+        connection.sendall(b"250-test\r\n250 STARTTLS\r\n")
+        connection.recv(1000)
+        connection.sendall(b"220 go\r\n")
+        connection.recv(4096)
+        connection.sendall(b"\x15\x03\x03\x00\x02\x02\x02")
+
+    with serving(alert) as port:
+        found = asyncio.run(session.shaken(Target("127.0.0.1", port), "127.0.0.1", Manner("probe.example"), {}))
+    assert found.trouble.kind == "tls_refused"
+    assert found.heard == frozenset()
+
+
+@pytest.mark.parametrize("cut", [0, 38, 39, 70, 72])
+def test_a_server_hello_that_is_cut_short_has_chosen_nothing(cut):
+    hello = bytes([2, 0, 0, 70, 3, 3]) + bytes(32) + bytes([32]) + bytes(32) + b"\xc0\x2f\x00"
+    assert line.chosen(hello) == 0xC02F
+    assert line.chosen(hello[:cut]) == 0
 
 
 def drip(connection):

@@ -82,6 +82,31 @@ def starttls(context: ssl.SSLContext, after: dict[str, bytes]) -> Handler:
     return handle
 
 
+def conversing(answer: Callable[[str, bool], bytes], context: ssl.SSLContext | None = None) -> Handler:
+    """A server that gives `answer(command, over TLS)`, and shakes hands by `context` after STARTTLS."""
+
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(b"220 test\r\n")
+        if not _answered(connection, answer, over_tls=False) or context is None:
+            return
+        connection.sendall(b"220 go\r\n")
+        with context.wrap_socket(connection, server_side=True) as secured:
+            _answered(secured, answer, over_tls=True)
+
+    return handle
+
+
+def _answered(connection: socket.socket, answer: Callable[[str, bool], bytes], *, over_tls: bool) -> bool:
+    """Command by command, whether it ended with STARTTLS; unbuffered, as TLS begins right behind that."""
+    for line in connection.makefile("rb", buffering=0):
+        command = line.decode("utf-8", "replace").strip()
+        reply = answer(command, over_tls)
+        if command == "STARTTLS" and not over_tls:
+            return True
+        connection.sendall(reply)
+    return False
+
+
 class Authority:
     """A certificate authority for one test."""
 
