@@ -176,10 +176,11 @@ def _next_steps(answers: Answers, route: Route) -> Iterator[str]:
 
 
 SERVER_STEPS = (
-    "Write down the organisation: copy inventories/example and fill in organisation.toml; then: cjsm plan",
+    "Write down the organisation: copy inventories/example and fill in organisation.toml, as far as you can",
     "Have a static public address that reaches the relay and from which it connects (Technical overview 2005, App. A)",
     "Name a sponsor (police, central government or NHS), an administrator, and who signs the terms by hand",
-    "Collect every e-mail domain of the organisation",
+    "Collect every e-mail domain of the organisation, and who will use CJSM; then: cjsm application, which fills in "
+    "the forms and says what is missing",
     "Afterwards: cjsm check, then cjsm evidence, for the engineer who judges whether the system is compatible",
 )
 

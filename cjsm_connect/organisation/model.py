@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import SkipValidation
 
+from .application import Application
 from .estate import DeclaredFlow, Estate
 from .hosts import Host, Vantage
 from .hub import Hub, Inner, Syslog
@@ -28,6 +29,7 @@ class Sections(Part):
     organisation: Identity
     contacts: Contacts
     signatories: Several[Signatory]
+    application: Application = Application()
     domains: Domains
     recipients: Recipients
     mail: Mail

@@ -1,4 +1,4 @@
-"""The last run of the checks, kept in the organisation's folder for `check --since last`.
+"""The last run of the checks, kept in the organisation's folder for `check --since last`, `assess` and `application`.
 
 It holds what was observed: readable by its owner only, and ignored by git.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cjsm_connect.results import CjsmError, Run
 from cjsm_connect.results.changes import NOTHING, Earlier, read
+from cjsm_connect.results.stored import run_of
 
 FOLDER = ".cjsm"
 FILE = "last-check.json"
@@ -29,12 +30,31 @@ def earlier(since: str, folder: Path) -> Earlier:
     if since == LAST and not path.exists():
         return NOTHING
     try:
-        if path.stat().st_size > LARGEST:
-            raise CjsmError(f"larger than {LARGEST} bytes; this is no run")
-        return read(path.read_text(encoding="utf-8"))
+        return read(_text(path))
     except (OSError, UnicodeDecodeError, CjsmError) as error:
         advice = f" ({path}; remove it to begin anew)" if since == LAST else ""
         raise CjsmError(f"--since {since}{advice}: {error}") from error
+
+
+def last(folder: Path) -> Run | None:
+    """The last whole run of live hosts of this organisation; None where there was none.
+
+    Raises:
+        CjsmError: it cannot be read.
+    """
+    path = folder / FOLDER / FILE
+    if not path.exists():
+        return None
+    try:
+        return run_of(json.loads(_text(path)))
+    except (OSError, ValueError, RecursionError, CjsmError) as error:
+        raise CjsmError(f"{path}: {error}. Remove it, then: cjsm check") from error
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > LARGEST:
+        raise CjsmError(f"larger than {LARGEST} bytes; this is no run")
+    return path.read_text(encoding="utf-8")
 
 
 def keep(run: Run, folder: Path) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cjsm_connect.application.prerequisites import Standing, Stated, standings
+from cjsm_connect.organisation import Problem
 from cjsm_connect.organisation.assessment import (
     PREREQUISITES,
     Answers,
@@ -24,6 +29,8 @@ from cjsm_connect.organisation.assessment import (
 )
 
 YES = {"yes": State.MET, "no": State.GAP, "unknown": State.UNKNOWN}
+USED = ("organisation", "application", "declarations", "policy")
+UNKNOWN = Standing(State.UNKNOWN, "nobody has said, and nothing was checked")
 
 
 @click.command("assess")
@@ -34,67 +41,116 @@ YES = {"yes": State.MET, "no": State.GAP, "unknown": State.UNKNOWN}
 @click.option("--antivirus", type=click.Choice(list(YES)), help="Does anti-virus update itself?")
 @click.option("--patching", type=click.Choice(list(YES)), help="Are updates applied regularly?")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@click.option("--org", type=click.Path(path_type=Path), help="Take what it says from this folder's organisation.toml.")
-def command(as_json: bool, org: Path | None, **given: Any) -> None:
+@click.option("--org", type=click.Path(path_type=Path), help="Folder of organisation.toml (or CJSM_ORG).")
+@click.pass_obj
+def command(rooms: Any, /, as_json: bool, org: Path | None, **given: Any) -> None:
     """Which way into CJSM fits: server connection, cloud gateway, mailbox, or a call to the helpdesk. And what to do
     next.
 
-    What is not given is asked for at a terminal, and is unknown elsewhere. Asks no host.
+    Prerequisites are taken from what you give here, else from the last cjsm check, else from the declarations of
+    organisation.toml. What is not known then is asked for at a terminal, and is unknown elsewhere. Asks no host.
 
     Exit code: 0 a server connection fits, 1 another way does, 2 could not run.
     """
-    answers = answered({**_declared(org), **{name: value for name, value in given.items() if value is not None}})
+    known, standing = _known(org, rooms.root)
+    known |= {name: value for name, value in given.items() if value is not None}
+    answers, standing = answered(known, standing)
     found = assess(answers)
-    click.echo(json.dumps({"answers": asdict(answers), **asdict(found)}, indent=1) if as_json else described(found))
+    if as_json:
+        bases = {name: one.basis for name, one in standing.items()}
+        click.echo(json.dumps({"answers": asdict(answers), "bases": bases, **asdict(found)}, indent=1))
+    else:
+        click.echo(described(found, answers, standing))
     sys.exit(found.route is not Route.SERVER)
 
 
-def answered(known: dict[str, Any]) -> Answers:
-    """The answers; at a terminal, what is not known is asked for."""
-    known = {**_asked(known), **known} if sys.stdin.isatty() else known
-    return Answers(
+def answered(known: Mapping[str, Any], standing: Mapping[str, Standing]) -> tuple[Answers, dict[str, Standing]]:
+    """The answers, and how each prerequisite is known; at a terminal, what is not known is asked for."""
+    known = {**_asked(known, standing), **known} if sys.stdin.isatty() else known
+    said = {name: _said(YES[known[name]], standing.get(name, UNKNOWN)) for name in PREREQUISITES if name in known}
+    settled = {name: said.get(name) or standing.get(name, UNKNOWN) for name in PREREQUISITES}
+    answers = Answers(
         MailServer(known.get("mail_server", MailServer.UNKNOWN)),
         Extent(known.get("microsoft_365", Extent.UNKNOWN)),
         known.get("staff"),
-        {name: YES[known.get(name, "unknown")] for name in PREREQUISITES},
+        {name: one.state for name, one in settled.items()},
     )
+    return answers, settled
 
 
-def _asked(known: dict[str, Any]) -> dict[str, Any]:
+def _said(state: State, found: Standing) -> Standing:
+    """What was said now, with what was found before where that is something else."""
+    other = f"; but {found.state}: {found.basis}" if found.state not in (state, State.UNKNOWN) else ""
+    return Standing(state, f"as said now{other}")
+
+
+def _asked(known: Mapping[str, Any], standing: Mapping[str, Standing]) -> dict[str, Any]:
     """The questions of the form, in its order, as far as they have no answer yet."""
-    choices = {
-        "mail_server": ("Where is your mail server", map(str, MailServer)),
-        "microsoft_365": ("How much of your mail does Microsoft 365 hold", map(str, Extent)),
-        **{name: (f"Do you have {text}", YES) for name, text in PREREQUISITES.items()},
-    }
-    found: dict[str, Any] = {
-        name: click.prompt(text, type=click.Choice([*values]), default="unknown", err=True)
-        for name, (text, values) in choices.items()
-        if name not in known
-    }
+    found = _chosen(known, {"mail_server": ("Where is your mail server", map(str, MailServer))})
     if "staff" not in known:
         found["staff"] = click.prompt("How many people work there", type=click.IntRange(min=1), err=True)
-    return found
+    settled = {name for name, one in standing.items() if one.state is not State.UNKNOWN}
+    open_ones = {name: (f"Do you have {text}", YES) for name, text in PREREQUISITES.items() if name not in settled}
+    extent = {"microsoft_365": ("How much of your mail does Microsoft 365 hold", map(str, Extent))}
+    return found | _chosen(known, {**open_ones, **extent})
 
 
-def _declared(org: Path | None) -> dict[str, Any]:
-    """What an organisation file says. Prerequisites are not in it: having written rules down proves nothing."""
-    if org is None:
-        return {}
-    from cjsm_connect.organisation import load
+def _chosen(known: Mapping[str, Any], questions: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: click.prompt(text, type=click.Choice([*values]), default="unknown", err=True)
+        for name, (text, values) in questions.items()
+        if name not in known
+    }
+
+
+def _known(org: Path | None, root: Path) -> tuple[dict[str, Any], dict[str, Standing]]:
+    """What an organisation's folder says, if one is named or the current one; mistakes elsewhere in it do not matter.
+
+    Having written rules down proves nothing: prerequisites come from a check of hosts, or a person's declaration.
+    """
+    if not (org or os.environ.get("CJSM_ORG") or Path("organisation.toml").is_file()):
+        return {}, {}
+    from cjsm_connect.organisation import read
+    from cjsm_connect.results.catalogue import load
+    from cjsm_connect.verbs import _last
     from cjsm_connect.verbs._organisation import chosen
 
-    identity = load(chosen(org, org)).organisation
-    return {"mail_server": identity.mail_server, "staff": identity.staff}
+    folder = chosen(org, root)
+    draft = read(folder, require_files=False)
+    _tell(draft.problems)
+    parts = draft.sections
+    identity, cloud, policy = parts["organisation"], parts["application"], parts["policy"]
+    said = {"mail_server": identity.mail_server, "staff": identity.staff} if identity else {}
+    if cloud and cloud.microsoft_365 != Extent.UNKNOWN:
+        said["microsoft_365"] = cloud.microsoft_365
+    days = policy.declaration_days.value if policy else 0
+    stated = Stated(parts["declarations"], datetime.now(UTC).date(), days)
+    catalogue = load(root / "checks" / "requirements.toml")
+    return said, standings(_last.last(folder), catalogue.requirements, stated)
 
 
-def described(found: Assessment) -> str:
-    """The assessment for people: the route, why, and what to do, numbered."""
+def _tell(problems: Sequence[Problem]) -> None:
+    """Mistakes in what is used here: their sections count as not known."""
+    for problem in problems:
+        if problem.key.partition(".")[0].partition("[")[0] in USED:
+            click.echo(f"cjsm: not used: {problem}", err=True)
+
+
+def described(found: Assessment, answers: Answers, standing: Mapping[str, Standing]) -> str:
+    """The assessment for people: the route, why, how the prerequisites stand, and what to do, numbered."""
     lines = [click.style(found.route.capitalize(), bold=True), *(_wrapped("", reason) for reason in found.reasons)]
+    rows = [_row(f"{answers.prerequisites[name]:<8} {name}: {one.basis}") for name, one in standing.items()]
     steps = (_wrapped(f"{number}. ", step) for number, step in enumerate(found.next_steps, 1))
-    return "\n".join([*lines, "", "What to do next", *steps])
+    return "\n".join([*lines, "", "Minimum prerequisites", *rows, "", "What to do next", *steps])
+
+
+def _row(text: str) -> str:
+    return textwrap.fill(text, _width(), initial_indent="  ", subsequent_indent=" " * 11)
 
 
 def _wrapped(mark: str, text: str) -> str:
-    width = min(shutil.get_terminal_size().columns, 110)
-    return textwrap.fill(f"{text}.", width, initial_indent=f"  {mark}", subsequent_indent=" " * (2 + len(mark)))
+    return textwrap.fill(f"{text}.", _width(), initial_indent=f"  {mark}", subsequent_indent=" " * (2 + len(mark)))
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, 110)

@@ -62,7 +62,7 @@ def test_without_any_check_nothing_is_shown() -> None:
 
 def test_the_later_form_is_answered_from_the_organisation_file() -> None:
     told = {one.question: one.lines for one in form_of_2017(organisation())}
-    assert told["How many users?"] == ("40 of 1200 staff",)
+    assert told["How many users?"] == ("5 of 1200 staff",)
     assert told["Is webmail wanted as well?"] == ("No",)
     assert "it.helpdesk@council.example" in told["Technical contacts"][0]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ..application import Application
 from ..estate import DeclaredFlow, Estate
 from ..hosts import Host, Vantage
 from ..hub import Hub, Inner, Syslog
@@ -26,6 +27,7 @@ class Known:
     organisation: Identity | None
     contacts: Contacts | None
     signatories: tuple[Signatory, ...]
+    application: Application | None
     domains: Domains | None
     recipients: Recipients | None
     mail: Mail | None
