@@ -17,7 +17,7 @@ from cjsm_connect.engineer.criteria import Criteria
 from cjsm_connect.engineer.judgement import Decision, Reason, decision, moment, reasons
 from cjsm_connect.evidence import DSSE, EvidenceError, Refused, archive, keys, shown
 from cjsm_connect.evidence.strict_json import parse, parse_object
-from cjsm_connect.evidence.verification import RESULTS, verify_files
+from cjsm_connect.evidence.verification import RESULTS, Reader, verify_files
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import Catalogue
 
@@ -105,7 +105,7 @@ def _judged(desk: Desk, path: Path) -> Record:
     files = archive.unpack(_read(path))
     keyid = _keyid(files)
     pem = _key_for(desk, keyid)
-    found = verify_files(files, keys.public_key(pem, keyid), desk.nonce, desk.now, keys.organisation(pem))
+    found = verify_files(files, keys.public_key(pem, keyid), desk.nonce, desk.now, Reader(keys.organisation(pem)))
     if not found.statement or not found.genuine:
         return Record(path.name, Decision.NOT_JUDGED, found.problems)
     said = found.statement.predicate

@@ -20,12 +20,16 @@ report.html          read this first, from top to bottom
 results.json         every check with what was expected and what was seen
 observations.json    what the probes saw, unjudged
 organisation.json    what the organisation declares about itself
+declarations.json    what no probe can see: each declaration with its date and owner
+waivers.json         every waiver with its state, and what is accepted as not tested
 configuration/       the effective configuration of each host, without secrets
-certificates.*       the certificates that were seen, and where
+firewall/            the firewall rules in force on each host
+transcripts/         what was said on the wire: inbound, outbound, inner hop, and from the internet
+certificates.*       the certificates that were seen, where, and which of them issued which
 host_keys.json       fingerprints of the hosts' SSH keys
 domains.txt          the mail domains, one a line
 oscal/               the same results in OSCAL 1.2, for programs
-versions.json        systems, packages, this tool and its catalogue
+versions.json        systems, packages, the generation of each host, this tool and its catalogue
 statement.json       the signed statement: SHA-256 of every file above, totals, times, nonce
 statement.dsse.json  its signature as DSSE over an in-toto Statement v1
 statement.cms        its signature as detached CMS

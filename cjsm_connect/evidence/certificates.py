@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 
 from .statement import timestamp
@@ -17,7 +17,8 @@ BROKEN = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, U
 
 
 def certificates(observation: Any) -> list[dict[str, Any]]:
-    """Each certificate once: its names, dates, fingerprints, text, and where it was seen."""
+    """Each certificate once: its names, dates, fingerprints, text, where it was seen, and its chain: the SHA-256 of
+    those among the others that issued it, the nearest first."""
     found: dict[str, dict[str, Any]] = {}
     for place, text in _texts(observation, ()):
         for block in PEM.findall(text):
@@ -25,7 +26,43 @@ def certificates(observation: Any) -> list[dict[str, Any]]:
             found.setdefault(row["sha256"], row)["seen"].append(place)
     for row in found.values():
         row["seen"] = sorted(set(row["seen"]))
+    issuers = _issuers(found)
+    for name, row in found.items():
+        row["chain"] = _chain(name, issuers)
     return sorted(found.values(), key=lambda row: (row["subject"], row["not_after"], row["sha256"]))
+
+
+def _issuers(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Which certificate signed which, by SHA-256."""
+    read = {name: found for name, row in rows.items() if (found := _read(row["pem"]))}
+    return {
+        name: other
+        for name, certificate in read.items()
+        for other, issuer in read.items()
+        if name != other and _issued(certificate, issuer)
+    }
+
+
+def _read(pem: str) -> x509.Certificate | None:
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except BROKEN:
+        return None
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, *BROKEN):
+        return False
+    return True
+
+
+def _chain(name: str, issuers: Mapping[str, str]) -> list[str]:
+    chain: list[str] = []
+    while (name := issuers.get(name, "")) and name not in chain:
+        chain.append(name)
+    return chain
 
 
 def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cjsm_connect.results import Status
+from cjsm_connect.results.catalogue import edition
 
 from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, Refused, archive, cms, dsse, shown
 from .keys import LONGEST_NAME
@@ -36,19 +37,32 @@ class Verification:
         return not self.problems
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Who reads: the organisation that the key was given for, and the version of the reader's own catalogue. "" of
+    either is not compared."""
+
+    whose: str = ""
+    catalogue: str = ""
+
+
 def verify(
-    bundle: bytes, key: ec.EllipticCurvePublicKey, nonce: str | None, now: datetime, whose: str = ""
+    bundle: bytes, key: ec.EllipticCurvePublicKey, nonce: str | None, now: datetime, reader: Reader = Reader()
 ) -> Verification:
-    """Verify a bundle. `whose` is the organisation that the key was given for. Never raises for what is in it."""
+    """Verify a bundle. Never raises for what is in it."""
     try:
         files = archive.unpack(bundle)
     except Refused as refusal:
         return Verification((str(refusal),))
-    return verify_files(files, key, nonce, now, whose)
+    return verify_files(files, key, nonce, now, reader)
 
 
 def verify_files(
-    files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey, nonce: str | None, now: datetime, whose: str = ""
+    files: Mapping[str, bytes],
+    key: ec.EllipticCurvePublicKey,
+    nonce: str | None,
+    now: datetime,
+    reader: Reader = Reader(),
 ) -> Verification:
     """`verify` for a bundle that is unpacked already."""
     try:
@@ -59,7 +73,7 @@ def verify_files(
     if not doubts:
         doubts += _result_problems(files, statement)
     doubts += [*_time_problems(statement, now), *_nonce_problems(statement, nonce)]
-    doubts += _organisation_problems(statement, whose)
+    doubts += [*_organisation_problems(statement, reader.whose), *_catalogue_problems(statement, reader.catalogue)]
     return Verification(tuple(doubts), statement, files)
 
 
@@ -143,3 +157,14 @@ def _organisation_problems(statement: Statement, whose: str) -> Iterator[str]:
     found = statement.predicate.organisation
     if whose and found[:LONGEST_NAME] != whose:
         yield f"another organisation: the key is that of {shown(whose)}, the evidence is about {shown(found)}"
+
+
+def _catalogue_problems(statement: Statement, ours: str) -> Iterator[str]:
+    """Of requirements that this tool does not know it cannot say whether they were judged as they should be."""
+    theirs = statement.predicate.catalogue_version
+    if ours and edition(theirs) > edition(ours):
+        yield (
+            f"newer catalogue: the evidence was judged by edition {edition(theirs)} ({shown(theirs)}, cjsm-connect "
+            f"{shown(statement.predicate.tool_version)}), and this tool knows editions up to {edition(ours)} ({ours}): "
+            "its results are not taken as judged; verify it with a newer cjsm-connect"
+        )

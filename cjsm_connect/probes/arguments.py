@@ -12,6 +12,7 @@ from typing import Any
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import hub_side_address, inner_addresses
 from cjsm_connect.probes import postfix
+from cjsm_connect.remote.collect import STATE
 from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
 
 TLS = "/etc/cjsm/tls"
@@ -72,6 +73,7 @@ def _inner_listeners(organisation: Organisation, host: Host) -> list[list[Any]]:
 def configuration(organisation: Organisation, host: Host) -> dict[str, Any]:
     """What the evidence shows of the configuration in effect; what a host does not have is left out there."""
     return {
+        "generations": f"{STATE}/generations",
         "commands": [
             ["postconf", "-n"],
             ["postconf", "-M"],

@@ -31,7 +31,7 @@ def sort(
     refused: Outcomes = {}
     for one in tries:
         if why := forbidden[Impact(one.impact)] or _unsafe(one, looks):
-            refused[one.id] = {"not_tried": why, "at": one.at, "subject": one.subject}
+            refused[one.id] = {"not_tried": why, **_where(one)}
         else:
             wanted.append(one)
     return wanted, refused
@@ -93,11 +93,16 @@ def _made(pool: Executor, connections: Connections, tries: Iterable[Try], token:
 
 def _pair(one: Try, first: Outcome, second: Outcome) -> Outcome:
     """Two readings as one outcome; without one of them there is none."""
-    where = {"at": one.at, "subject": one.subject}
     for outcome in (first, second):
         if outcome.keys() & {"error", "could_not_tell"}:
-            return {**outcome, **where}
-    return {"before": first, "after": second, **where}
+            return {**outcome, **_where(one)}
+    return {"before": first, "after": second, **_where(one)}
+
+
+def _where(one: Try) -> Outcome:
+    """What kind of try it was, from where, on whom, and the address and port that it went to, if it went anywhere."""
+    to = {"to": [str(one.arguments["address"]), one.arguments["port"]]} if "port" in one.arguments else {}
+    return {"kind": one.kind, "at": one.at, "subject": one.subject, **to}
 
 
 def _try_at(connections: Connections, at: str, group: list[Try], token: str) -> Outcomes:

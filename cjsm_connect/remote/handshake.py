@@ -76,7 +76,9 @@ def blank() -> dict[str, Any]:
         "chain_verified": None,
         "name_matches": None,
         "peer_certificate_pem": "",
+        "peer_issuers_pem": "",
         "peer_key_sha256": "",
+        "own_certificate": False,
         "error": "",
     }
 
@@ -88,6 +90,7 @@ def secure(plain: socket.socket, options: dict[str, Any], facts: dict[str, Any])
         Unprepared: nothing was asked, because `options` name a file that cannot be loaded.
     """
     client = _prepared(options)
+    facts["own_certificate"] = bool(options.get("certificate"))
     try:
         wrapped = client.wrap_socket(plain, server_hostname=options.get("server_name") or None)
     except ssl.SSLCertVerificationError as error:
@@ -120,8 +123,16 @@ def _seen(wrapped: ssl.SSLSocket, options: dict[str, Any]) -> dict[str, Any]:
         "chain_verified": True if verifies(options) else None,
         "name_matches": name_matches(pem, options.get("names", [])),
         "peer_certificate_pem": pem,
+        "peer_issuers_pem": issuers(wrapped),
         "peer_key_sha256": key_fingerprint(pem),
     }
+
+
+def issuers(wrapped: ssl.SSLSocket) -> str:
+    """What the other side sent behind its own certificate, PEM; "" where Python cannot tell (before 3.10)."""
+    ask = getattr(getattr(wrapped, "_sslobj", None), "get_unverified_chain", None)  # public as of Python 3.13 only
+    sent = ask() if ask else None
+    return "".join(certificate.public_bytes() for certificate in (sent or [])[1:])
 
 
 def key_fingerprint(pem: str) -> str:

@@ -162,7 +162,7 @@ def _with_what_was_presented(arguments: dict[str, Any], outcome: dict[str, Any])
     look = {key: value for key, value in arguments.items() if key in ("address", "port", "source", "helo")}
     look["tls"] = {**arguments["tls"], "authorities": None, "authorities_file": None}
     seen = _attempt(look)["tls"] or {}
-    for key in ("version", "cipher", "name_matches", "peer_certificate_pem", "peer_key_sha256"):
+    for key in ("version", "cipher", "name_matches", "peer_certificate_pem", "peer_issuers_pem", "peer_key_sha256"):
         facts[key] = seen.get(key, facts[key])
     return outcome
 

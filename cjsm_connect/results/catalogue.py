@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -28,7 +29,10 @@ class CatalogueError(CjsmError):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All requirements by id. `version` is a short digest of the file: two runs can be compared if it is equal."""
+    """All requirements by id. `version`: two runs can be compared if it is equal.
+
+    It is the file's edition, a number that grows with each change, and a short digest: "7.0123456789ab".
+    """
 
     requirements: Mapping[str, Requirement]
     version: str
@@ -65,11 +69,18 @@ def load(path: Path) -> Catalogue:
 
 def parse(text: str) -> Catalogue:
     """The catalogue of a text; `load` without the file."""
-    rows = tomllib.loads(text).get("requirement", [])
+    document = tomllib.loads(text)
+    rows, number = document.get("requirement", []), document.get("edition", 0)
     if mistakes := list(_mistakes(rows)):
         raise CatalogueError("requirements.toml: " + "; ".join(mistakes))
     found = {row["id"]: _requirement(row) for row in rows}
-    return Catalogue(found, hashlib.sha256(text.encode()).hexdigest()[:12])
+    return Catalogue(found, f"{number}.{hashlib.sha256(text.encode()).hexdigest()[:12]}")
+
+
+def edition(version: str) -> int:
+    """The edition in a catalogue's version; 0 for a version without one. The larger is the newer."""
+    found = re.fullmatch(r"(\d{1,9})\.[0-9a-f]{12}", version)
+    return int(found[1]) if found else 0
 
 
 def _requirement(row: dict[str, Any]) -> Requirement:

@@ -6,14 +6,16 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cjsm_connect.evidence import EvidenceError, archive, keys, shown
 from cjsm_connect.evidence.statement import Predicate, timestamp
-from cjsm_connect.evidence.verification import Verification
+from cjsm_connect.evidence.verification import Reader, Verification
 from cjsm_connect.evidence.verification import verify as verify_bundle
 from cjsm_connect.results import Status
+from cjsm_connect.results import catalogue as catalogues
 
 LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
 PROVES = "The signature proves who reported this and that it is unchanged since. It does not prove that it is true."
@@ -24,14 +26,19 @@ PROVES = "The signature proves who reported this and that it is unchanged since.
 @click.option("--key", required=True, type=click.Path(path_type=Path), help="The organisation's evidence.pub.")
 @click.option("--nonce", help="The text that you gave the organisation to sign.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(bundle: Path, key: Path, nonce: str | None, as_json: bool) -> None:
-    """Verify a bundle offline: both signatures, every file, the validity and the nonce.
+@click.pass_obj
+def command(rooms: Any, /, bundle: Path, key: Path, nonce: str | None, as_json: bool) -> None:
+    """Verify a bundle offline: both signatures, every file, the validity, the nonce, whose it is, and whether it was
+    judged by a catalogue that this tool knows.
 
     Exit code: 0 genuine, 1 something is wrong with it, 2 the bundle or the key could not be read.
     """
     pem = _read(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
-    found = verify_bundle(_read(bundle, archive.MOST_BYTES), public, nonce, _now(), keys.organisation(pem))
+    ours = catalogues.load(rooms.root / "checks" / "requirements.toml").version
+    found = verify_bundle(
+        _read(bundle, archive.MOST_BYTES), public, nonce, _now(), Reader(keys.organisation(pem), ours)
+    )
     fingerprint = keys.fingerprint(public)
     if as_json:
         click.echo(json.dumps(as_data(found, fingerprint), indent=1))
@@ -78,6 +85,8 @@ def _facts(said: Predicate) -> list[str]:
 
 
 def _next(found: Verification, bundle: Path, nonce: str | None) -> str:
+    if [problem.partition(":")[0] for problem in found.problems] == ["newer catalogue"]:
+        return "Next: a newer cjsm-connect, then verify it again"
     if not found.genuine:
         return "Ask the organisation for a new bundle: cjsm evidence --nonce YOUR-OWN-TEXT"
     if nonce is None and found.statement and found.statement.predicate.nonce:

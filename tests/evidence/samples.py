@@ -81,7 +81,7 @@ def run(*results: Result, **changes: Any) -> Run:
         "organisation": "Exampleshire Council",
         "organisation_digest": "ab" * 32,
         "tool_version": "0.1.0",
-        "catalogue_version": "0123456789ab",
+        "catalogue_version": "1.0123456789ab",
     }
     return Run(**given | changes)
 
@@ -95,9 +95,48 @@ def observation(**facts: Any) -> dict[str, Any]:
             "packages": {"postfix": "3.10.5-1"},
         },
         "tls": {"served": {"chain": authority()}},
-        "configuration": {"configuration": {"postconf -n": "relayhost =\nmyhostname = relay.council.example"}},
+        "configuration": {
+            "configuration": {
+                "postconf -n": "relayhost =\nmyhostname = relay.council.example",
+                "nft --stateless list ruleset": "table inet cjsm { }",
+            },
+            "generation": {"number": 3, "state": "kept", "manifest_sha256": "cd" * 32},
+        },
     }
-    return {"version": 1, "lab": "", "hosts": {"relay": {"facts": seen | facts}}, "tries": {}, "notes": []}
+    return {"version": 1, "lab": "", "hosts": {"relay": {"facts": seen | facts}}, "tries": tries(), "notes": []}
+
+
+def tries() -> dict[str, Any]:
+    """One conversation in each direction with the hub, and one that was not held."""
+    shaken = {
+        "version": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "chain_verified": True,
+        "name_matches": None,
+        "peer_certificate_pem": authority(),
+        "peer_issuers_pem": "",
+        "own_certificate": True,
+        "error": "",
+    }
+    replies = [
+        {"command": "connect", "code": 220, "text": "hub.cjsm.example ESMTP"},
+        {"command": "EHLO relay.council.example", "code": 250, "text": "hub.cjsm.example / STARTTLS"},
+        {"command": "STARTTLS", "code": 220, "text": "2.0.0 Ready to start TLS"},
+        {"command": "EHLO relay.council.example", "code": 250, "text": "hub.cjsm.example / SIZE 52428800"},
+        {"command": "QUIT", "code": 221, "text": "2.0.0 Bye"},
+    ]
+    held = {"kind": "smtp", "subject": "relay", "connection": "open", "seconds": 0.5, "replies": replies, "tls": shaken}
+    return {
+        "hub.handshake:relay:203.0.113.20": {**held, "at": "relay", "to": ["203.0.113.20", 4545]},
+        "relay.hub:relay": {**held, "at": "hub", "to": ["198.51.100.10", 4545]},
+        "relay.clean:relay": {
+            "kind": "smtp",
+            "at": "hub",
+            "subject": "relay",
+            "to": ["198.51.100.10", 4545],
+            "not_tried": "the organisation file declares no vantage host 'hub'",
+        },
+    }
 
 
 @cache

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cjsm_connect.evidence import EvidenceError, bundle, contents, guard, host_keys
+from cjsm_connect.evidence import STATEMENT, EvidenceError, bundle, contents, guard, host_keys
 from cjsm_connect.evidence.certificates import certificates
-from cjsm_connect.results import Status
-from tests.evidence.samples import HOST_KEY, NOW, material, observation, packed, result, run
+from cjsm_connect.evidence.statement import read
+from cjsm_connect.results import Status, WaiverEntry
+from tests.evidence.samples import HOST_KEY, NOW, material, observation, packed, result, run, signed
 from tests.made_up import authority, organisation
 
 
@@ -28,7 +32,7 @@ def test_results_are_as_check_shows_them() -> None:
 
 def test_the_effective_configuration_of_each_host_is_one_readable_text() -> None:
     text = material().files["configuration/relay.txt"].decode()
-    assert text == "##### postconf -n\nrelayhost =\nmyhostname = relay.council.example\n"
+    assert text.endswith("##### postconf -n\nrelayhost =\nmyhostname = relay.council.example\n")
 
 
 def test_certificates_are_found_wherever_a_probe_put_them() -> None:
@@ -131,3 +135,54 @@ def test_a_bundle_is_not_written_through_a_link(tmp_path: Path) -> None:
 
 def test_the_file_name_tells_whose_and_when() -> None:
     assert bundle.file_name("exampleshire-council", NOW) == "evidence-exampleshire-council-20261121T120000Z.tar"
+
+
+def _told(name: str) -> Any:
+    content = material(run(waivers=(WAIVER,))).files[name].decode()
+    return json.loads(content) if name.endswith(".json") else content
+
+
+WAIVER = WaiverEntry("tls.inner", "old hub", "Robin", "small", "2026-11-01", "2026-12-01", "in force", 1)
+
+CONTENTS: dict[str, Callable[[], Any]] = {
+    "manifest": lambda: read(signed()[STATEMENT]).digests["results.json"],
+    "results": lambda: _told("results.json")["results"][0]["status"] == "pass",
+    "observations": lambda: _told("observations.json")["hosts"]["relay"]["facts"],
+    "effective configuration": lambda: "relayhost =" in _told("configuration/relay.txt"),
+    "certificates": lambda: "BEGIN CERTIFICATE" in _told("certificates.pem"),
+    "chains": lambda: _told("certificates.json")[0]["chain"] == [],
+    "transcript outbound": lambda: "from relay to 203.0.113.20 port 4545" in _told("transcripts/outbound.txt"),
+    "transcript inbound": lambda: "from hub to 198.51.100.10 port 4545" in _told("transcripts/inbound.txt"),
+    "domain list": lambda: _told("domains.txt").startswith("council.example"),
+    "its digest": lambda: (
+        read(signed()[STATEMENT]).digests["domains.txt"] == sha256(_told("domains.txt").encode()).hexdigest()
+    ),
+    "host keys": lambda: _host_keys()[0]["fingerprint"].startswith("SHA256:"),
+    "package versions": lambda: _told("versions.json")["hosts"]["relay"]["packages"]["postfix"],
+    "firewall rules": lambda: _told("firewall/relay.nft") == "table inet cjsm { }",
+    "declarations": lambda: {"id", "statement", "date", "owner"} <= _told("declarations.json")[0].keys(),
+    "waivers": lambda: _told("waivers.json")["waivers"][0]["state"] == "in force",
+    "catalogue version": lambda: read(signed()[STATEMENT]).predicate.catalogue_version == "1.0123456789ab",
+    "tool version": lambda: read(signed()[STATEMENT]).predicate.tool_version == "0.1.0",
+    "generation digest": lambda: _told("versions.json")["hosts"]["relay"]["generation"]["manifest_sha256"] == "cd" * 32,
+    "start": lambda: read(signed()[STATEMENT]).predicate.started == "2026-11-21T11:59:45+00:00",
+    "end": lambda: read(signed()[STATEMENT]).predicate.ended == "2026-11-21T11:59:58+00:00",
+    "vantage of each try": lambda: all(one["at"] for one in _told("observations.json")["tries"].values()),
+    "vantage of each result": lambda: all(one["vantage"] for one in _told("results.json")["results"]),
+}
+
+
+@pytest.mark.parametrize("what", CONTENTS)
+def test_a_bundle_holds(what: str) -> None:
+    assert CONTENTS[what]()
+
+
+def _host_keys() -> Any:
+    known = {"files": {"known_hosts": f"relay.council.example ssh-ed25519 {HOST_KEY}\n"}}
+    made = organisation().model_copy(update=known)
+    return json.loads(contents.gather(run(), observation(), made).files["host_keys.json"])
+
+
+def test_a_host_that_could_not_be_asked_says_why_its_firewall_is_not_shown() -> None:
+    seen = {"hosts": {"relay": {"facts": {}, "unreachable": "no route"}}}
+    assert contents.gather(run(), seen, organisation()).files["firewall/relay.nft"] == b"# not seen: no route\n"

@@ -250,6 +250,12 @@ class TestVerify:
         (files / "evil.tar").write_bytes(packed(signed(run(organisation="\x1b[2JHarmless\nGENUINE"))))
         assert "\\x1b[2JHarmless\\x0aGENUINE" in verify_in(files, "evil.tar").stdout
 
+    def test_a_newer_catalogue_asks_for_a_newer_tool(self, files: Path) -> None:
+        (files / "newer.tar").write_bytes(packed(signed(run(catalogue_version="999999.0123456789ab"))))
+        done = verify_in(files, "newer.tar")
+        assert done.exit_code == 1 and "newer catalogue: the evidence was judged by edition 999999" in done.stdout
+        assert done.stderr.startswith("Next: a newer cjsm-connect")
+
     @pytest.mark.parametrize(
         ("bundle", "key_file"), [("absent.tar", "evidence.pub"), ("bundle.tar", "absent.pub"), (".", "evidence.pub")]
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from cjsm_connect.evidence import CMS, DSSE, SIGNATURE_FILES, STATEMENT, bundle, statement
-from cjsm_connect.evidence.verification import Verification, verify
+from cjsm_connect.evidence.verification import Reader, Verification, verify
 from cjsm_connect.results import Status
 from tests.evidence.samples import ALL_PASS, NOW, key, material, other_key, packed, result, run, signed
 
@@ -130,3 +130,20 @@ def test_several_things_wrong_are_all_told() -> None:
     files = signed() | {"more.txt": b""}
     del files["domains.txt"]
     assert len(verified(files, nonce="mine", days=99).problems) == 4
+
+
+def test_another_organisation_than_the_keys_is_named() -> None:
+    found = verify(packed(signed()), PUBLIC, None, NOW, Reader("Another Council"))
+    expected = "another organisation: the key is that of Another Council, the evidence is about Exampleshire Council"
+    assert only_problem(found) == expected
+    assert verify(packed(signed()), PUBLIC, None, NOW, Reader("Exampleshire Council")).genuine
+
+
+@pytest.mark.parametrize(("ours", "accepted"), [("8", False), ("9", True), ("10", True)])
+def test_evidence_of_a_newer_catalogue_is_not_taken_as_judged(ours: str, accepted: bool) -> None:
+    files = signed(run(catalogue_version="9.0123456789ab"))
+    found = verify(packed(files), PUBLIC, None, NOW, Reader(catalogue=f"{ours}.ba9876543210"))
+    assert found.genuine is accepted
+    if not accepted:
+        assert only_problem(found).startswith("newer catalogue: the evidence was judged by edition 9 (9.0123456789ab")
+        assert "editions up to 8 (8.ba9876543210)" in only_problem(found)

@@ -189,6 +189,7 @@ def test_a_reading_that_could_not_tell_is_no_pair() -> None:
     one, doubt = TRIES[4], {"could_not_tell": "nft is busy"}
     assert attempts._pair(one, {"drop": 1}, doubt) == {
         "could_not_tell": "nft is busy",
+        "kind": "counters",
         "at": "relay",
         "subject": "relay",
     }

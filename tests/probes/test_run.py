@@ -20,6 +20,7 @@ from cjsm_connect.probes import run as module
 from cjsm_connect.probes.run import Wanted, run_checks
 from cjsm_connect.probes.session import CheckSession
 from cjsm_connect.results import CjsmError, Run, Status
+from cjsm_connect.results.catalogue import load
 from tests.checks.recordings import observation
 from tests.made_up import ROOT, lab_file, organisation
 
@@ -387,7 +388,7 @@ def test_the_run_knows_what_it_judged_and_with_what(ran: Runner) -> None:
     run = ran(check("answer"))
     assert run.organisation == "Exampleshire Council"
     assert run.organisation_digest == organisation(scope=[]).digest
-    assert len(run.catalogue_version) == 12
+    assert run.catalogue_version == load(ROOT / "checks/requirements.toml").version
     assert run.notes == ("judged from the recording seen.json",)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from cjsm_connect.remote.observe.configuration import LARGEST, clean, observe
+from cjsm_connect.remote.observe.configuration import LARGEST, clean, generation, observe
 
 
 def texts(*commands: list[str], files: tuple[str, ...] = ()) -> dict[str, str]:
-    found: dict[str, str] = observe({"commands": list(commands), "files": list(files)})["configuration"]
+    found: dict[str, str] = observe({"commands": list(commands), "files": list(files), "generations": "/absent"})[
+        "configuration"
+    ]
     return found
 
 
@@ -64,3 +67,12 @@ def test_settings_that_are_no_password_stay_readable(line: str) -> None:
 
 def test_an_endless_text_is_cut_and_says_so() -> None:
     assert clean("x" * (LARGEST + 1)).endswith(f"(cut after {LARGEST} characters)\n")
+
+
+def test_the_generation_is_the_newest_with_the_digest_of_its_manifest(tmp_path: Path) -> None:
+    for number in ("9", "10", ".11.new"):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "manifest.json").write_text('{"state": "kept"}')
+    told = subprocess.run(["sha256sum", tmp_path / "10/manifest.json"], capture_output=True, text=True, check=True)
+    assert generation(str(tmp_path)) == {"number": 10, "state": "kept", "manifest_sha256": told.stdout.split()[0]}
+    assert generation(f"{tmp_path}/absent") == {}

@@ -267,6 +267,18 @@ def test_a_client_certificate_is_presented(authority: Authority) -> None:
     assert ("MAIL", 250) in codes(outcome)
 
 
+def test_the_whole_chain_that_was_presented_is_kept_and_what_we_offered_said(authority: Authority) -> None:
+    context = authority.server("relay.council.example")
+    chain = authority.folder / "relay.council.example.pem"
+    chain.write_text(chain.read_text() + authority.pem)
+    context.load_cert_chain(chain)
+    with serving(starttls(context, {})) as port:
+        facts = tried("smtp", port, tls={"names": []})["tls"]
+        offered = tried("smtp", port, tls={"certificate": str(chain)})["tls"]
+    assert facts["peer_issuers_pem"] == authority.pem and facts["peer_certificate_pem"] not in facts["peer_issuers_pem"]
+    assert (facts["own_certificate"], offered["own_certificate"]) == (False, True)
+
+
 def test_a_missing_client_certificate_is_refused_by_an_alert(authority: Authority) -> None:
     with serving(starttls(authority.server("relay.council.example", clients=True), {})) as port:
         outcome = tried("smtp", port, tls={"names": []}, **ENVELOPE)

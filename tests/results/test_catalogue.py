@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cjsm_connect.results.catalogue import PREREQUISITES, CatalogueError, load, parse
+from cjsm_connect.results.catalogue import PREREQUISITES, CatalogueError, edition, load, parse
 from tests.made_up import ROOT
 
 ROW = """
@@ -69,3 +69,19 @@ def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
 def test_the_catalogue_we_ship_has_requirements_for_each_minimum_prerequisite() -> None:
     catalogue = load(ROOT / "checks/requirements.toml")
     assert all(catalogue.of_prerequisite(name) for name in PREREQUISITES)
+
+
+EDITION = "1.e909fd63be2a"
+
+
+def test_a_changed_catalogue_is_a_new_edition() -> None:
+    found = load(ROOT / "checks/requirements.toml").version
+    assert found == EDITION, (
+        "requirements.toml was changed: add one to its `edition`, then write the version found here into EDITION; "
+        "evidence is compared by it"
+    )
+
+
+def test_the_larger_edition_is_the_newer_and_a_version_without_one_is_none() -> None:
+    assert edition("10.0123456789ab") > edition("9.ffffffffffff") > edition("0123456789ab") == 0
+    assert parse("edition = 7\n" + ROW).version.startswith("7.")

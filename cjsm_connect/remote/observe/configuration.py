@@ -6,11 +6,12 @@ Nobody judges these texts. Passwords are taken out here, on the host. Standard l
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 from typing import Any
 
-from cjsm_connect.remote.common import attempt, read
+from cjsm_connect.remote.common import attempt, digest, read
 
 LARGEST = 256 * 1024  # bytes of one text
 SECONDS = 8
@@ -31,7 +32,18 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
             texts[" ".join(argv)] = clean(said if code == 0 else "ended with %d: %s" % (code, complaint))
     for path in paths(arguments["files"]):
         texts[path] = clean(read(path))
-    return {"configuration": texts}
+    return {"configuration": texts, "generation": generation(arguments["generations"])}
+
+
+def generation(folder: str) -> dict[str, Any]:
+    """The newest generation, which is what the last apply left here: its number, state, and the SHA-256 of its
+    manifest, in which every file that the apply wrote is named with its own digest. {} before the first apply."""
+    numbers = [int(name) for name in os.listdir(folder) if name.isdigit()] if os.path.isdir(folder) else []
+    if not numbers:
+        return {}
+    path = "%s/%d/manifest.json" % (folder, max(numbers))
+    state = json.loads(read(path, "{}")).get("state", "")
+    return {"number": max(numbers), "state": state, "manifest_sha256": digest(path)}
 
 
 def paths(patterns: list[str]) -> list[str]:
