@@ -4,6 +4,7 @@ Arguments: a chain file, key first. Each connection gets a greeting, EHLO, START
 """
 
 import asyncio
+import logging
 import ssl
 import sys
 
@@ -15,6 +16,7 @@ ANSWERS = {
 
 
 async def main() -> None:
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # clients that hang up are none of its business
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[1])
 

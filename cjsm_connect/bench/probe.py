@@ -10,20 +10,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from cjsm_connect.bench import measure
+from cjsm_connect.bench import measure, scanners
 from cjsm_connect.results import CjsmError
 
 SERVERS = Path(__file__).with_name("mail_servers.py")
+MANY_TIMES = 12
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is measured: so many targets, and four times as many to see whether memory grows."""
+    """What is measured: so many targets, and twelve times as many to see whether memory grows; and beside others."""
 
     number: int = 1000
     rounds: int = 3
+    peers: bool = True
 
 
 def run(rooms: Any, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
@@ -36,24 +39,30 @@ def run(rooms: Any, options: Options, say: Callable[[str], None]) -> dict[str, A
         folder = Path(place)
         say(f"{options.number} targets, {options.rounds} rounds")
         rounds = [_probed(rooms.root, folder, port, options.number) for _ in range(options.rounds)]
-        say(f"{4 * options.number} targets")
-        many = _probed(rooms.root, folder, port, 4 * options.number)
-    seconds = sorted(one.seconds for one in rounds)[len(rounds) // 2]
+        say(f"{MANY_TIMES * options.number} targets")
+        many = _probed(rooms.root, folder, port, MANY_TIMES * options.number)
+        beside = scanners.compared(rooms.root, folder, addresses(20, port), say) if options.peers else scanners.NONE
+    seconds = median(one.seconds for one in rounds)
     found = {
         "targets": options.number,
         "probe_s": round(seconds, 2),
         "targets_per_s": round(options.number / seconds, 1),
         "memory_mib": max(one.mebibytes for one in rounds),
-        "memory_4_times_mib": many.mebibytes,
-        "probe_4_times_s": round(many.seconds, 2),
+        f"memory_{MANY_TIMES}_times_mib": many.mebibytes,
+        f"probe_{MANY_TIMES}_times_s": round(many.seconds, 2),
     }
-    command = {"probe": "./cjsm probe --targets FILE --rate 0 --out FILE"}
-    return {"name": "probe", "machine": measure.machine(), "figures": found, "ratios": {}, "command": command}
+    return {
+        "name": "probe",
+        "machine": measure.machine(),
+        "figures": found | beside.figures,
+        "ratios": beside.ratios,
+        "command": {"probe": "./cjsm probe --targets FILE --rate 0 --out FILE", **beside.commands},
+    }
 
 
 def _probed(root: Path, folder: Path, port: int, number: int) -> measure.Weighed:
     targets, out = folder / "targets", folder / "answers.jsonl"
-    targets.write_text("".join(f"127.1.{count // 250}.{count % 250 + 1}:{port}\n" for count in range(number)))
+    targets.write_text("".join(f"{target}\n" for target in addresses(number, port)))
     out.unlink(missing_ok=True)
     argv = [str(root / "cjsm"), "probe", "--targets", str(targets), "--rate", "0", "--out", str(out)]
     done = measure.weighed(argv)
@@ -62,6 +71,11 @@ def _probed(root: Path, folder: Path, port: int, number: int) -> measure.Weighed
     if answered != number:
         raise CjsmError(f"expected {number} answers, found {answered}: the time says nothing")
     return done
+
+
+def addresses(number: int, port: int) -> list[str]:
+    """So many addresses of loopback, each of which the test server answers."""
+    return [f"127.1.{count // 250}.{count % 250 + 1}:{port}" for count in range(number)]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -49,13 +48,11 @@ def test_it_ends_with_the_process_that_started_it_and_keeps_no_output_open(liste
     server, to = listener
     process = in_a_process("ahead.start(lambda: [to])\nsys.stdin.read()\nprint('done')\nsys.exit(3)", to)
     connection, _ = server.accept()
-    began = time.monotonic()
     out, _ = process.communicate(timeout=5)  # closes its standard input
     assert (process.returncode, out) == (3, "done\n")
     connection.settimeout(5)
     while connection.recv(4096):  # up to the end of the connection
         pass
-    assert time.monotonic() - began < 5
 
 
 def test_a_connection_that_failed_is_told_of_its_host_and_ends_nothing_else(listener):
