@@ -56,7 +56,7 @@ def run(rooms: Any, options: Options, say: Callable[[str], None]) -> dict[str, A
         "machine": measure.machine(),
         "figures": found | beside.figures,
         "ratios": beside.ratios,
-        "command": {"probe": "./cjsm probe --targets FILE --rate 0 --out FILE", **beside.commands},
+        "command": {"probe": "./cjsm probe --targets FILE --rate 0 --pause 0 --out FILE", **beside.commands},
     }
 
 
@@ -64,7 +64,7 @@ def _probed(root: Path, folder: Path, port: int, number: int) -> measure.Weighed
     targets, out = folder / "targets", folder / "answers.jsonl"
     targets.write_text("".join(f"{target}\n" for target in addresses(number, port)))
     out.unlink(missing_ok=True)
-    argv = [str(root / "cjsm"), "probe", "--targets", str(targets), "--rate", "0", "--out", str(out)]
+    argv = [str(root / "cjsm"), "probe", "--targets", str(targets), "--rate", "0", "--pause", "0", "--out", str(out)]
     done = measure.weighed(argv)
     with out.open(encoding="utf-8") as lines:
         answered = sum(json.loads(line)["outcome"] == "answered" for line in lines)

@@ -60,7 +60,7 @@ def _commands(root: Path, folder: Path, targets: Sequence[str]) -> dict[str, lis
     sslyze = environment.made(root, "sslyze", LOCK) / "bin" / "sslyze"
     some = {name: list(targets[:number]) for name, number in TARGETS.items()}
     (folder / "few").write_text("".join(f"{target}\n" for target in some["testssl"]))
-    ours = ["--rate", "0", "--out", str(_answers(folder, "probe"))]
+    ours = ["--rate", "0", "--pause", "0", "--out", str(_answers(folder, "probe"))]
     theirs = ["--quiet", "--warnings", "off", "-t", "smtp", "-p", "-S", "--jsonfile", str(_answers(folder, "testssl"))]
     return {
         "probe": [str(root / "cjsm"), "probe", *some["probe"], *ours],

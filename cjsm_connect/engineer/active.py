@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cjsm_connect.engineer.line import Line, Reply, Trouble, opened
-from cjsm_connect.engineer.session import Manner, expected, secured
+from cjsm_connect.engineer.line import Line, Reply, Trouble
+from cjsm_connect.engineer.session import Manner, connected, expected, secured
 from cjsm_connect.engineer.targets import Permission, Target
 
 FOREIGN = "nobody@example.org"  # reserved (RFC 2606), and it has no mailboxes
@@ -80,7 +80,7 @@ async def say(line: Line, text: str) -> Reply:
 @asynccontextmanager
 async def _session(asking: Asking, **options: Any) -> AsyncIterator[Line]:
     """A session over TLS, greeted anew, with our certificate unless `options` name another."""
-    line = await opened(asking.address, asking.target.port, asking.manner.bind)
+    line = await connected(asking.target, asking.address, asking.manner)
     try:
         await secured(line, asking.target, asking.manner, options)
         expected(await say(line, f"EHLO {asking.manner.helo}"), 250, "EHLO over TLS")
@@ -164,7 +164,7 @@ async def _size(line: Line, session: Mapping[str, Any]) -> Answer:
 
 
 async def _clear_text(asking: Asking, control: Answer) -> Answer:
-    line = await opened(asking.address, asking.target.port, asking.manner.bind)
+    line = await connected(asking.target, asking.address, asking.manner)
     try:
         expected(await line.reply(), 220, "greeting")
         expected(await say(line, f"EHLO {asking.manner.helo}"), 250, "EHLO")

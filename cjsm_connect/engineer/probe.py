@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtensionOID
 
 from cjsm_connect.engineer import active, ciphers
-from cjsm_connect.engineer.line import CERTIFICATE_REQUEST, SERVER_HELLO, Line, Trouble, opened
-from cjsm_connect.engineer.session import Manner, capabilities, context, expected, only, server_name, shaken
+from cjsm_connect.engineer.line import CERTIFICATE_REQUEST, SERVER_HELLO, Line, Trouble
+from cjsm_connect.engineer.session import Manner, capabilities, connected, context, expected, only, server_name, shaken
 from cjsm_connect.engineer.targets import Target
 from cjsm_connect.evidence import shown
 from cjsm_connect.evidence.statement import timestamp
@@ -85,7 +85,7 @@ async def _session(target: Target, address: str, manner: Manner) -> dict[str, An
     """The one full conversation: greeting, EHLO, STARTTLS, EHLO, QUIT."""
     facts: dict[str, Any] = {"outcome": "answered", "stage": "connect", "starttls": "not known", "said": ""}
     try:
-        line = await opened(address, target.port, manner.bind)
+        line = await connected(target, address, manner)
     except Trouble as trouble:
         return facts | {"outcome": trouble.kind, "said": str(trouble), "client_certificate": "not known"}
     try:

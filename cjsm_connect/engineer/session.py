@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,8 @@ class Manner:
     """How to ask. `certificate`, `key`, `authorities` are paths of PEM files; `bind` is the address to come from.
 
     `ciphers`: which suites to ask for. `wrong`: the path of a certificate that nobody can trust, which permits the
-    active tests where somebody has authorised them.
+    active tests where somebody has authorised them. `pause`: seconds from the beginning of one session to that of the
+    next with the same target.
     """
 
     helo: str
@@ -30,6 +33,7 @@ class Manner:
     key: str | None = None
     ciphers: Suites | None = None
     wrong: str | None = None
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,22 @@ def server_name(target: Target) -> str | None:
     return None if target.is_address else target.host
 
 
+_begun: ContextVar[float] = ContextVar("begun")  # of the target whose task this is: nothing grows with their number
+
+
+async def connected(target: Target, address: str, manner: Manner) -> Line:
+    """A connection for a session, no sooner than `pause` after the one before it of this task.
+
+    Raises:
+        Trouble: refused, no answer, or no way there.
+    """
+    clock = asyncio.get_running_loop().time
+    if (before := _begun.get(None)) is not None:
+        await asyncio.sleep(max(0.0, before + manner.pause - clock()))
+    _begun.set(clock())
+    return await opened(address, target.port, manner.bind)
+
+
 async def secured(line: Line, target: Target, manner: Manner, options: Mapping[str, Any]) -> None:
     """From the greeting to TLS.
 
@@ -104,7 +124,7 @@ async def secured(line: Line, target: Target, manner: Manner, options: Mapping[s
 async def shaken(target: Target, address: str, manner: Manner, options: Mapping[str, Any]) -> Shaken:
     """Only the handshake, in a session of its own."""
     try:
-        line = await opened(address, target.port, manner.bind)
+        line = await connected(target, address, manner)
     except Trouble as trouble:
         return Shaken(frozenset(), 0, trouble)
     stood: Trouble | None = None

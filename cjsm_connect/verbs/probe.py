@@ -39,6 +39,13 @@ PATH = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option(
     "--rate", default=20.0, show_default=True, type=click.FloatRange(0), help="Targets begun a second; 0: all."
 )
+@click.option(
+    "--pause",
+    default=0.2,
+    show_default=True,
+    type=click.FloatRange(0, 60),
+    help="Seconds between sessions with one target.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Add the answers to this file; done targets are left out.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
 def command(hosts: tuple[str, ...], file: Path | None, out: Path | None, as_json: bool, **asked: Any) -> None:
@@ -83,6 +90,7 @@ def _manner(stack: ExitStack, *, bind: str | None, helo: str | None, **asked: An
         files["key"],
         ciphers.suites() if asked["suites"] else None,
         stack.enter_context(ciphers.wrong(name)) if asked["active"] else None,
+        asked["pause"],
     )
 
 

@@ -233,6 +233,29 @@ def test_each_way_to_misbehave_has_a_name_of_its_own_and_an_end(handler, outcome
     assert len(json.dumps(found)) < 10_000
 
 
+def test_sessions_with_one_target_keep_their_distance_and_other_targets_do_not_wait(monkeypatch):
+    waited = []
+
+    async def at_once(seconds):
+        waited.append(seconds)
+
+    async def nobody(_address, _port, _bind):
+        raise line.Trouble("refused", "the connection was refused")
+
+    async def each_in_its_task():
+        await asyncio.gather(*(three_sessions(Target(name, 25)) for name in ("one.test", "two.test")))
+
+    async def three_sessions(target):
+        for _ in range(3):
+            await session.shaken(target, "192.0.2.1", Manner("probe.example", pause=7), {})
+
+    monkeypatch.setattr(session, "opened", nobody)
+    monkeypatch.setattr(session.asyncio, "sleep", at_once)
+    asyncio.run(each_in_its_task())
+    assert len(waited) == 4  # two of each: nobody waits for the first
+    assert all(6 < seconds <= 7 for seconds in waited)
+
+
 def test_a_port_where_nobody_listens_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
