@@ -14,13 +14,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cjsm_connect.application.answers import Answer, Known, answers, sections_of
+from cjsm_connect.application.forms import form
 from cjsm_connect.desired.render import TEMPLATES
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.results import Requirement, Result, Run, Severity, Status, counts_against, worst
 from cjsm_connect.results.catalogue import PREREQUISITES
 
 from . import diagram
-from .application import Answer, Known, answers, form_of_2017
 
 WORDS = {
     Status.PASS: "pass",
@@ -95,8 +96,8 @@ def render(report: Report) -> str:
             **values,
             totals=report.run.totals(),
             prerequisites=prerequisites(report),
-            questions=answers(_known(report)),
-            form=form_of_2017(report.organisation),
+            questions=answers(form("2009-checklist"), _known(report)),
+            form=answers(form("2017-form"), _known(report)),
             concerns=concerns(report),
             waived=_with(report.run, Status.WAIVED),
             accepted=[result for result in report.run.results if result.scoped],
@@ -164,7 +165,13 @@ def _with(run: Run, status: Status) -> list[Result]:
 
 
 def _known(report: Report) -> Known:
-    return Known(report.organisation, report.versions["hosts"], report.run.results, report.requirements)
+    return Known(
+        sections_of(report.organisation),
+        datetime.fromisoformat(report.run.ended).date(),
+        report.run.results,
+        report.requirements,
+        report.versions["hosts"],
+    )
 
 
 def _digest(text: str) -> str:
