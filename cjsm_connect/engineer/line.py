@@ -23,6 +23,7 @@ LONGEST_LINE = 2048  # bytes; RFC 5321, 4.5.3.1.5 asks for 512
 MOST_LINES = 100
 HANDSHAKE_BYTES = 128 * 1024  # OpenSSL itself takes 100 KiB of certificates
 HANDSHAKE = 22  # RFC 8446, 5.1
+TOO_LONG = ("EXCESSIVE_MESSAGE_SIZE", "LENGTH_TOO_LONG")  # OpenSSL's own limits of a message
 SERVER_HELLO, CERTIFICATE_REQUEST = 2, 13  # RFC 8446, section 4
 REPLY = re.compile(r"[2-5][0-9][0-9]( |-|$)")
 
@@ -137,7 +138,8 @@ class Line:
                 raise Trouble("tls_distrusted", f"its chain does not verify: {error.verify_message}") from error
             except ssl.SSLError as error:
                 await self._flush()
-                raise Trouble("tls_refused", f"no handshake: {reason(error)}") from error
+                kind = "tls_too_long" if error.reason in TOO_LONG else "tls_refused"
+                raise Trouble(kind, f"no handshake: {reason(error)}") from error
             else:
                 await self._flush()
                 return

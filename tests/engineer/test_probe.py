@@ -256,6 +256,17 @@ def test_sessions_with_one_target_keep_their_distance_and_other_targets_do_not_w
     assert all(6 < seconds <= 7 for seconds in waited)
 
 
+@pytest.mark.parametrize(("number", "outcome"), [(20, "answered"), (400, "tls_too_long")])
+def test_a_chain_of_very_many_certificates_is_told_as_too_long(authority, number, outcome):
+    chain = authority.chain_file("relay.test")
+    chain.write_text(chain.read_text() + authority.pem * number)
+    huge = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    huge.load_cert_chain(chain)
+    found = told(starttls(huge, {}))
+    assert found["outcome"] == outcome
+    assert len(json.dumps(found)) < 20_000
+
+
 def test_a_port_where_nobody_listens_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
