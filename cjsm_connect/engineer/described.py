@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cjsm_connect.engineer.against import AGREES, CONTRADICTS, UNCOMPARABLE
+
 ACTIVE = {
     "wrong_certificate": "wrong cert.",
     "clear_text": "clear text",
@@ -16,9 +18,12 @@ WORDS = {"refused": "refused", "accepted": "ACCEPTED", "not_tested": "not tested
 
 
 def found_something(facts: Mapping[str, Any]) -> bool:
-    """No answer, or something accepted that should be refused."""
+    """No answer where there should be one, something accepted that should be refused, or a contradiction."""
     tests = facts.get("active", {}).get("tests", {}).values()
-    return facts["outcome"] != "answered" or any(test["result"] == "accepted" for test in tests)
+    against = facts.get("against", {})
+    contradicted = any(row["verdict"] == CONTRADICTS for row in against.get("rows", []))
+    answered = facts["outcome"] == "answered" or "result" in against
+    return contradicted or not answered or any(test["result"] == "accepted" for test in tests)
 
 
 def described(facts: Mapping[str, Any]) -> list[str]:
@@ -47,7 +52,25 @@ def described(facts: Mapping[str, Any]) -> list[str]:
         **dict(_active(facts.get("active", {}))),
     }
     head = f"{facts['target']}: {word}{f': {said}' if said else ''} ({facts['seconds']} s)"
-    return [head, *(f"  {name:<14} {text}" for name, text in rows.items() if text)]
+    told = [head, *(f"  {name:<14} {text}" for name, text in rows.items() if text)]
+    return [*told, *_against(facts.get("against", {}))]
+
+
+def _against(found: Mapping[str, Any]) -> Iterator[str]:
+    """Contradictions first; what agrees in one line each."""
+    if "result" in found:
+        yield f"  {found['result']}"
+    for verdict in (CONTRADICTS, UNCOMPARABLE, AGREES):
+        for row in found.get("rows", []):
+            if row["verdict"] == verdict:
+                yield f"  {_verdict(row)}"
+
+
+def _verdict(row: Mapping[str, str]) -> str:
+    word = row["verdict"].upper() if row["verdict"] == CONTRADICTS else row["verdict"]
+    both = row["seen"] if row["verdict"] == AGREES else f"claimed {row['claimed'] or 'nothing'}, seen {row['seen']}"
+    why = f" ({row['why']})" if row["why"] else ""
+    return f"{word}: {row['what']}: {both}{why}"
 
 
 def _chain(found: dict[str, Any] | None) -> str:

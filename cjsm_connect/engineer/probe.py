@@ -47,6 +47,7 @@ async def probe(target: Target, manner: Manner) -> dict[str, Any]:
         facts["ptr"] = await _ptr(facts["address"], target.port)
         facts["session"] = await _session(target, facts["address"], manner)
         facts["outcome"] = facts["session"]["outcome"]
+        facts["source"] = facts["session"].pop("source", manner.bind or "")
         if manner.versions and facts["session"]["starttls"] == "offered":
             facts["versions"] = await _versions(target, facts["address"], manner)
         if manner.ciphers and facts["session"]["starttls"] == "offered":
@@ -88,6 +89,7 @@ async def _session(target: Target, address: str, manner: Manner) -> dict[str, An
         line = await connected(target, address, manner)
     except Trouble as trouble:
         return facts | {"outcome": trouble.kind, "said": str(trouble), "client_certificate": "not known"}
+    facts |= {"source": line.connection.getsockname()[0], "certificate_shown": bool(manner.certificate)}
     try:
         await _conversed(line, target, manner, facts)
         await line.command("QUIT")

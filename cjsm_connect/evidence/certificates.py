@@ -22,7 +22,7 @@ def certificates(observation: Any) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for place, text in _texts(observation, ()):
         for block in PEM.findall(text):
-            row = _described(block)
+            row = described(block)
             found.setdefault(row["sha256"], row)["seen"].append(place)
     for row in found.values():
         row["seen"] = sorted(set(row["seen"]))
@@ -77,7 +77,7 @@ def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield from _texts(inner, (*path, str(number)))
 
 
-def _described(block: str) -> dict[str, Any]:
+def described(block: str) -> dict[str, Any]:
     """What a person compares of a certificate. One that cannot be read is kept, and said to be so."""
     try:
         return _fields(x509.load_pem_x509_certificate(block.encode()))

@@ -9,12 +9,15 @@ import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from cjsm_connect.engineer import campaign, ciphers, probe, targets
+from cjsm_connect.engineer import against, campaign, ciphers, claims, probe, targets
+from cjsm_connect.engineer.claims import Claims
 from cjsm_connect.engineer.described import described, found_something
 from cjsm_connect.engineer.session import Manner
 from cjsm_connect.remote import handshake
@@ -30,11 +33,15 @@ PATH = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--certificate", type=PATH, help="Our client certificate: a chain file, key first or beside it as .key.")
 @click.option("--key", type=PATH, help="The key of --certificate, if it is elsewhere.")
 @click.option("--ca", type=PATH, help="Verify the chain with these authorities.")
+@click.option("--against", type=PATH, help="Compare with the claims of this bundle; without HOST: its relays.")
+@click.option("--evidence-key", type=PATH, help="The evidence.pub that the bundle of --against is verified with.")
+@click.option("--nonce", help="The text that you gave the organisation to sign.")
+@click.option("--expect-blocked", is_flag=True, help="Nobody should answer here: no answer is as designed.")
 @click.option("--bind", metavar="ADDRESS", help="The address of ours to come from.")
 @click.option("--helo", help="The name to say in EHLO; this machine's by default.")
 @click.option("--versions/--no-versions", default=True, help="Try every TLS version, a session each.")
 @click.option("--ciphers", "suites", is_flag=True, help="Try every cipher suite of TLS 1.2, a session each.")
-@click.option("--active", is_flag=True, help="Try what should be refused, up to RCPT, where --targets has the leave.")
+@click.option("--active", is_flag=True, help="Try what should be refused, up to RCPT, where there is leave for it.")
 @click.option("--at-once", default=100, show_default=True, type=click.IntRange(1, 1000), help="Targets at a time.")
 @click.option(
     "--rate", default=20.0, show_default=True, type=click.FloatRange(0), help="Targets begun a second; 0: all."
@@ -54,9 +61,16 @@ def command(hosts: tuple[str, ...], file: Path | None, out: Path | None, as_json
 
     A line of --targets: HOST[:PORT] [authorised-by="NAME" on=YYYY-MM-DD domain=DOMAIN]
 
-    Exit code: 0 every target answered, 1 one did not or accepted what it should refuse, 2 could not run.
+    Exit code: 0 every target answered, or did not where that is claimed; 1 one did not, accepted what it should refuse,
+    or contradicts the bundle; 2 could not run.
     """
+    said = _claims(asked.pop("against"), asked.pop("evidence_key"), asked.pop("nonce"))
+    blocked = asked.pop("expect_blocked")
+    if said and blocked:
+        raise CjsmError("--expect-blocked: the bundle of --against says who is let in; give one of the two")
     wanted = targets.unique([*map(targets.parse, hosts), *(targets.load(file) if file else [])])
+    if said:
+        wanted = [said.allowed(target) for target in wanted] or said.targets()
     if not wanted:
         raise CjsmError("expected targets: HOST[:PORT]..., or --targets FILE; found none")
     rest = campaign.left(wanted, out) if out else wanted
@@ -65,11 +79,33 @@ def command(hosts: tuple[str, ...], file: Path | None, out: Path | None, as_json
     at_once, rate = asked.pop("at_once"), asked.pop("rate")
     with ExitStack() as stack:
         manner = _manner(stack, **asked)
-        answers = campaign.asked(rest, lambda target: probe.probe(target, manner), at_once, rate)
+        answers = campaign.asked(rest, partial(_compared, manner, said, blocked), at_once, rate)
         good = asyncio.run(_told(answers, len(rest), out, as_json))
     if out:
         click.echo(f"Next: {len(rest)} answers are in {out}", err=True)
     sys.exit(good < len(rest))
+
+
+def _claims(bundle: Path | None, key: Path | None, nonce: str | None) -> Claims | None:
+    if bundle is None:
+        if key or nonce:
+            raise CjsmError("--evidence-key and --nonce: expected --against BUNDLE with them")
+        return None
+    if key is None:
+        raise CjsmError(
+            "--against: expected --evidence-key, the organisation's evidence.pub, to verify the bundle with"
+        )
+    return claims.load(bundle, key, nonce, datetime.now(UTC))
+
+
+async def _compared(manner: Manner, said: Claims | None, blocked: bool, target: targets.Target) -> dict[str, Any]:
+    """One target, beside what was claimed of it."""
+    facts = await probe.probe(target, manner)
+    if said:
+        facts["against"] = against.compared(said, target, facts, datetime.now(UTC))
+    elif blocked:
+        facts["against"] = against.expected_blocked(facts)
+    return facts
 
 
 def _manner(stack: ExitStack, *, bind: str | None, helo: str | None, **asked: Any) -> Manner:

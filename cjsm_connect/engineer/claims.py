@@ -1,0 +1,238 @@
+"""What a bundle says that can be seen from outside: whom to ask where, what is shown there, who is let in. Pure but for
+`load`.
+
+A signed bundle is still a stranger's text: whatever in it has another form than expected is left out, not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cjsm_connect.engineer.targets import LONGEST_PERMISSION, PORT, Permission, Target
+from cjsm_connect.evidence import EvidenceError, Refused, archive, keys, shown
+from cjsm_connect.evidence.strict_json import parse
+from cjsm_connect.evidence.verification import RESULTS, verify
+from cjsm_connect.results import CjsmError
+
+DECLARATION = "active-probe"
+LARGEST_KEY = 2**16  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the bundle's own check saw of a listener; "" or None is "not known". `certificate` is PEM, `size` bytes."""
+
+    host_name: str = ""
+    starttls: bool | None = None
+    size: int | None = None
+    log_in: bool | None = None
+    version: str = ""
+    certificate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A listener that the bundle knows. `size`: the declared limit in bytes. `passed`: the host's checks that did."""
+
+    host: str
+    fqdn: str
+    addresses: tuple[str, ...]
+    port: int
+    size: int | None
+    look: Look
+    passed: frozenset[str]
+    hub_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Who may connect to the listener for the hub, and when."""
+
+    addresses: frozenset[str]
+    start: datetime
+    expiry: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """A bundle, verified. `ended`: when its checks ended; what was made later it cannot know."""
+
+    bundle: str
+    organisation: str
+    ended: datetime
+    endpoints: tuple[Endpoint, ...]
+    admitted: tuple[Admitted, ...]
+    permission: Permission | None
+
+    def endpoint(self, target: Target) -> Endpoint | None:
+        """What the bundle knows of a target: the host by its name or address, and the port."""
+        names = ((one, {one.fqdn, *one.addresses}) for one in self.endpoints if one.port == target.port)
+        return next((one for one, known in names if target.host in known), None)
+
+    def targets(self) -> list[Target]:
+        """The listeners for the hub, each asked by its address: its name may lead elsewhere."""
+        return [self.allowed(Target(one.addresses[0], one.port)) for one in self.endpoints if one.hub_only]
+
+    def allowed(self, target: Target) -> Target:
+        """The target with the bundle's leave, if the bundle is about it."""
+        if self.permission is None or self.endpoint(target) is None:
+            return target
+        return replace(target, permission=self.permission)
+
+
+def load(path: Path, key: Path, nonce: str | None, now: datetime) -> Claims:
+    """The claims of a bundle that is genuine.
+
+    Raises:
+        CjsmError: it is not, or one of the files cannot be read.
+    """
+    pem = _read(key, LARGEST_KEY)
+    public = keys.public_key(pem, str(key))
+    found = verify(_read(path, archive.MOST_BYTES), public, nonce, now, keys.organisation(pem))
+    if not found.genuine or found.statement is None:
+        raise CjsmError(f"{path} is not relied on: {'; '.join(found.problems[:5])}. cjsm verify says everything")
+    said = found.statement.predicate
+    ended = _moment(said.ended) or said.not_before
+    return claims(found.files, path.name, said.organisation, ended)
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def claims(files: Mapping[str, bytes], bundle: str, organisation: str, ended: datetime) -> Claims:
+    """What verified files say."""
+    said = _object(_json(files, "organisation.json"))
+    rows = _list(_object(_json(files, RESULTS)).get("results"))
+    tries = _object(_object(_json(files, "observations.json")).get("tries"))
+    endpoints = tuple(
+        _endpoint(said, host, rows, tries, hub_only=hub_only)
+        for host in map(_object, _list(said.get("hosts")))
+        for hub_only in (True, False)
+        if (host.get("role") == "relay" if hub_only else host.get("internet_mail") is True)
+    )
+    whole = tuple(one for one in endpoints if one.addresses and one.port)
+    return Claims(bundle, shown(organisation), ended, whole, tuple(_admitted(said)), _permission(said, bundle))
+
+
+def _endpoint(
+    said: Mapping[str, Any],
+    host: Mapping[str, Any],
+    rows: Sequence[Any],
+    tries: Mapping[str, Any],
+    *,
+    hub_only: bool,
+) -> Endpoint:
+    name = _text(host.get("name"))
+    port = _object(said.get("hub")).get("listen_port") if hub_only else PORT
+    look = _look(_object(tries.get(f"{'relay.hub' if hub_only else 'public.tls'}:{name}")))
+    size = _object(said.get("mail")).get("message_size_limit")
+    own = (row for row in map(_object, rows) if row.get("subject") == name and row.get("status") == "pass")
+    return Endpoint(
+        host=shown(name),
+        fqdn=_text(host.get("fqdn")),
+        addresses=tuple(_addresses(said, host)),
+        port=_number(port) or 0,
+        size=_number(size),
+        look=look,
+        passed=frozenset(_text(row.get("check")) for row in own),
+        hub_only=hub_only,
+    )
+
+
+def _look(session: Mapping[str, Any]) -> Look:
+    greetings = (row for row in map(_object, _list(session.get("replies"))) if row.get("command") == "connect")
+    greeting = _text(next(greetings, {}).get("text"))
+    starttls, log_in = session.get("offers_starttls"), session.get("offers_log_in")
+    tls = _object(session.get("tls"))
+    return Look(
+        host_name=greeting.split(" ")[0],
+        starttls=starttls if isinstance(starttls, bool) else None,
+        size=_number(session.get("announces_size")),
+        log_in=log_in if isinstance(log_in, bool) else None,
+        version=_text(tls.get("version")),
+        certificate=_text(tls.get("peer_certificate_pem")),
+    )
+
+
+def _addresses(said: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
+    """The outermost first: that is where the hub, or the internet, comes to."""
+    networks = map(_object, _list(_object(said.get("estate")).get("networks")))
+    zones = {_text(network.get("name")): network.get("zone") for network in networks}
+    interfaces = _object(host.get("interfaces"))
+    for wanted in ("wan", "dmz", "lan"):
+        yield from (_text(address) for name, address in interfaces.items() if zones.get(name) == wanted)
+
+
+def _admitted(said: Mapping[str, Any]) -> Iterator[Admitted]:
+    hub = _object(said.get("hub"))
+    always = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    yield Admitted(frozenset(map(_text, _list(hub.get("sources")))), *always)
+    for tester in map(_object, _list(hub.get("testers"))):
+        start, expiry = _moment(tester.get("start")), _moment(tester.get("expiry"))
+        if start and expiry:
+            yield Admitted(frozenset(map(_text, _list(tester.get("addresses")))), start, expiry)
+
+
+def _permission(said: Mapping[str, Any], bundle: str) -> Permission | None:
+    """The organisation's own leave, with a name and a date: a tester that it admits, or a declaration."""
+    domains = _list(_object(said.get("domains")).get("names"))
+    given = [*_from_testers(said), *_from_declarations(said)]
+    if not domains or not given:
+        return None
+    by, first, last = max(given, key=lambda one: one[2])
+    return Permission(shown(by), first, last, _text(domains[0]), bundle)
+
+
+def _from_testers(said: Mapping[str, Any]) -> Iterator[tuple[str, date, date]]:
+    for tester in map(_object, _list(_object(said.get("hub")).get("testers"))):
+        start, expiry = _moment(tester.get("start")), _moment(tester.get("expiry"))
+        if start and expiry and tester.get("approver"):
+            yield _text(tester["approver"]), start.date(), expiry.date()
+
+
+def _from_declarations(said: Mapping[str, Any]) -> Iterator[tuple[str, date, date]]:
+    for made in map(_object, _list(said.get("declarations"))):
+        on = _moment(f"{made.get('date')}T00:00:00+00:00")
+        if made.get("id") == DECLARATION and on and made.get("owner"):
+            yield _text(made["owner"]), on.date(), on.date() + timedelta(days=LONGEST_PERMISSION.days)
+
+
+def _json(files: Mapping[str, bytes], name: str) -> Any:
+    try:
+        return parse(files[name], name)
+    except (KeyError, Refused):
+        return {}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time with its zone."""
+    try:
+        found = datetime.fromisoformat(_text(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
