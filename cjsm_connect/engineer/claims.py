@@ -15,7 +15,7 @@ from typing import Any
 from cjsm_connect.engineer.targets import LONGEST_PERMISSION, PORT, Permission, Target
 from cjsm_connect.evidence import EvidenceError, Refused, archive, keys, shown
 from cjsm_connect.evidence.strict_json import parse
-from cjsm_connect.evidence.verification import RESULTS, verify
+from cjsm_connect.evidence.verification import RESULTS, Reader, verify
 from cjsm_connect.results import CjsmError
 
 DECLARATION = "active-probe"
@@ -92,7 +92,7 @@ def load(path: Path, key: Path, nonce: str | None, now: datetime) -> Claims:
     """
     pem = _read(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
-    found = verify(_read(path, archive.MOST_BYTES), public, nonce, now, keys.organisation(pem))
+    found = verify(_read(path, archive.MOST_BYTES), public, nonce, now, Reader(keys.organisation(pem)))
     if not found.genuine or found.statement is None:
         raise CjsmError(f"{path} is not relied on: {'; '.join(found.problems[:5])}. cjsm verify says everything")
     said = found.statement.predicate
