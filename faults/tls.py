@@ -164,3 +164,30 @@ def no_authority(host: Patient) -> None:
 def about_to_expire(host: Patient) -> None:
     """The certificate of the inner hop has three days left."""
     installed(host, "inner", certified(host, "inner", starts=-27))
+
+
+def revoked(host: Patient, which: str) -> None:
+    """A certificate that is right in everything, and that its authority has taken back; proved by that number."""
+    certificate = certified(host, which, revoked=True)
+    assert says(host, certificate, "-serial").strip() == "serial=0BAD"
+    installed(host, which, certificate)
+
+
+@fault("tls.revoked", host="relay", violates="tls.not-revoked")
+def revoked_by_the_operator(host: Patient) -> None:
+    """The operator has revoked the relay's certificate; the relay, and a hub that reads no lists, go on with it."""
+    revoked(host, "hub")
+
+
+@fault("tls.inner-revoked", host="mail", violates="tls.not-revoked")
+def revoked_inside(host: Patient) -> None:
+    """The council's own CA has revoked the mail server's certificate, after a backup was lost."""
+    revoked(host, "inner")
+
+
+@fault("tls.stale-list", host="relay", violates="tls.not-revoked")
+def stale_list(host: Patient) -> None:
+    """The operator has not renewed its list of revoked certificates for a week: nobody knows what happened since."""
+    certificate = certified(host, "hub", stale=True)
+    assert "-stale.crl" in says(host, certificate, "-ext", "crlDistributionPoints")
+    installed(host, "hub", certificate)

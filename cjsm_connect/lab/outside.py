@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from pathlib import Path
 
+from cjsm_connect.lab import authority
 from cjsm_connect.lab.machine import write
 from cjsm_connect.lab.rendering import render
 from cjsm_connect.lab.topology import ADMIN, EVERY_HOST, HUB, LAN, OUTSIDE
@@ -24,7 +25,16 @@ def give(root: Path) -> None:
     write(root / "etc/chrony/chrony.conf", render("chrony.conf.j2"))
     write(root / "etc/postfix/main.cf", render("outside-main.cf.j2", **values))
     write(root / "etc/postfix/master.cf", render("outside-master.cf.j2"))
-    (root / PUBLISHED).mkdir(parents=True, exist_ok=True)
+    _publish_revocations(root / PUBLISHED / "crl")
+
+
+def _publish_revocations(folder: Path) -> None:
+    """What the authorities have revoked, where their certificates say that it is: also the council's own, which a real
+    one publishes inside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for signer in (authority.operator(), authority.inner()):
+        for name, content in signer.lists().items():
+            (folder / name).write_bytes(content)
 
 
 def zone() -> str:

@@ -24,7 +24,8 @@ class Auth(Part):
 
 
 class Hub(Part):
-    """The CJSM side. `fingerprints` are SHA-256 of the public keys of the certificates it presents to us."""
+    """The CJSM side. `fingerprints` are SHA-256 of the public keys of the certificates it presents to us; `crl_file`
+    has lists of revoked certificates, of a CA that publishes none by http."""
 
     host: Domain
     port: Port
@@ -35,6 +36,7 @@ class Hub(Part):
     fingerprints: Annotated[Several[Fingerprint], AfterValidator(_each_once)] = ()
     fingerprints_file: Text | None = None
     ca_file: Path
+    crl_file: Path | None = None
     listen_port: Port
     auth: Auth | None = None
 
@@ -44,6 +46,7 @@ class Inner(Part):
 
     mode: Literal["secure", "pinned"] = "secure"
     ca_file: Path | None = None
+    crl_file: Path | None = None
     relay_port: Port = 2525
     mail_port: Port = 2525
 

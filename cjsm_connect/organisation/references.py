@@ -33,6 +33,7 @@ LIST_FILES = (
     ListFile("hub", "fingerprints_file", "fingerprints", fingerprint),
 )
 CERTIFICATE_FILES = (("hub", "ca_file"), ("inner", "ca_file"), ("syslog", "ca_file"))
+REVOCATION_FILES = (("hub", "crl_file"), ("inner", "crl_file"))
 
 
 class Referred(NamedTuple):
@@ -45,7 +46,7 @@ class Referred(NamedTuple):
 
 def referred_files(mapping: Mapping[str, Any]) -> Iterator[Referred]:
     """Every file named in the mapping whose content belongs to the organisation (not the SSH keys)."""
-    keys = [(entry.section, entry.key) for entry in LIST_FILES] + list(CERTIFICATE_FILES)
+    keys = [(entry.section, entry.key) for entry in LIST_FILES] + [*CERTIFICATE_FILES, *REVOCATION_FILES]
     for section, key in keys:
         table = mapping.get(section)
         if isinstance(table, dict) and isinstance(table.get(key), str):
@@ -69,7 +70,7 @@ def resolve(
         if found is None:
             found = list(_taken_in(resolved, reference, files, file))
         problems.setdefault(reference.section, []).extend(found)
-    for section, key in CERTIFICATE_FILES:
+    for section, key in (*CERTIFICATE_FILES, *REVOCATION_FILES):
         _make_path(resolved.get(section), key, folder)
     for table in _ssh_tables(resolved):
         _make_path(table, "key_file", folder)
@@ -92,6 +93,9 @@ def _unusable(reference: Referred, files: Mapping[str, str], file: str, required
 def _taken_in(mapping: dict[str, Any], reference: Referred, files: Mapping[str, str], file: str) -> Iterator[Problem]:
     text = files[reference.name]
     entry = next((each for each in LIST_FILES if each[:2] == reference[:2]), None)
+    if reference[:2] in REVOCATION_FILES:
+        yield from pem_problems(reference.name, text, "X509 CRL")
+        return
     if entry is None:
         yield from certificate_problems(reference.name, text)
         return
@@ -125,15 +129,21 @@ def _lines(name: str, text: str, value: Callable[[object], str]) -> tuple[list[s
 
 def certificate_problems(name: str, text: str) -> Iterator[Problem]:
     """What is wrong with a file that should hold certificates in PEM (RFC 7468) and nothing secret."""
+    yield from pem_problems(name, text, "CERTIFICATE")
+
+
+def pem_problems(name: str, text: str, wanted: str) -> Iterator[Problem]:
+    """What is wrong with a file that should hold PEM blocks of the label `wanted` (RFC 7468) and nothing secret."""
     blocks = PEM_BLOCK.findall(text)
     labels = [label for label, _ in blocks]
+    what = "certificate" if wanted == "CERTIFICATE" else "list"
     if "PRIVATE KEY" in text:
-        yield Problem(name, "the file", "a private key", "certificates only: a private key stays on its host")
-    elif "CERTIFICATE" not in labels:
+        yield Problem(name, "the file", "a private key", f"{what}s only: a private key stays on its host")
+    elif wanted not in labels:
         found = f"a {labels[0].lower()}" if labels else "no PEM block"
-        yield Problem(name, "the file", found, "-----BEGIN CERTIFICATE----- and what follows (PEM)")
-    elif not all(_is_der(body) for label, body in blocks if label == "CERTIFICATE"):
-        yield Problem(name, "the file", "a damaged certificate", "certificates in unbroken base64 (PEM)")
+        yield Problem(name, "the file", found, f"-----BEGIN {wanted}----- and what follows (PEM)")
+    elif not all(_is_der(body) for label, body in blocks if label == wanted):
+        yield Problem(name, "the file", f"a damaged {what}", f"{what}s in unbroken base64 (PEM)")
 
 
 def _is_der(body: str) -> bool:

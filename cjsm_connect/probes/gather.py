@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
-from cjsm_connect.probes import attempts, recording
+from cjsm_connect.probes import attempts, chains, recording
 from cjsm_connect.probes.arguments import topics
 from cjsm_connect.probes.connections import Connections, Unreachable, opened, places
+from cjsm_connect.probes.lists import Lists
 from cjsm_connect.probes.tries import Try, all_tries
 from cjsm_connect.remote import RemoteError
 from cjsm_connect.results import CjsmError, Impact
@@ -48,7 +49,7 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
     started = _now()
     everything = all_tries(_writing_to(organisation, options)) if options.tries else []
     hosts = [host for host in organisation.hosts if not options.hosts or host.name in options.hosts]
-    workers = 3 * len(places(organisation)) + 2  # a look, tries and an observation of every host may overlap
+    workers = 3 * len(places(organisation)) + 3  # a look, tries and an observation of every host may overlap
     with opened(organisation) as connections, ThreadPoolExecutor(workers) as pool:
         say(f"looking at {', '.join(host.name for host in hosts)}")
         looks = {host.name: pool.submit(_look, connections, host, everything) for host in hosts}
@@ -61,8 +62,13 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
         tries = pool.submit(attempts.make, pool, connections, wanted, found)
         time.sleep(HEAD_START if wanted else 0)
         observing = {host.name: pool.submit(_observe, connections, host, found[host.name]) for host in hosts}
+        lists = Lists()
+        listed = pool.submit(_ask_ahead, organisation, observing, lists) if options.tries else None
         outcomes = tries.result()
         facts = {name: future.result() for name, future in observing.items()}
+        if listed:
+            listed.result()
+            outcomes |= chains.outcomes(organisation, facts, refused | outcomes, lists)
     return {
         "version": recording.VERSION,
         "started": started,
@@ -73,6 +79,11 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
         "tries": {**refused, **outcomes},
         "notes": [],
     }
+
+
+def _ask_ahead(organisation: Organisation, observing: Mapping[str, Future[dict[str, Any]]], lists: Lists) -> None:
+    """As soon as the hosts have told which certificates they present, while the tries go on."""
+    chains.ask_ahead(organisation, {name: future.result() for name, future in observing.items()}, lists)
 
 
 def _now() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from cjsm_connect.results.judge import CannotTell, NotTested
@@ -44,6 +44,11 @@ class Seen:
     def on(self, name: str) -> Seen:
         """The same observation from the point of view of another host."""
         return Seen(self.organisation, self.observation, self.today, self.organisation.host(name))
+
+    @property
+    def now(self) -> datetime:
+        """When the observation ended, in UTC: a recorded one is judged as at that moment."""
+        return datetime.fromisoformat(self.observation["ended"]).astimezone(UTC)
 
     @property
     def clock_bounds(self) -> tuple[float, float]:

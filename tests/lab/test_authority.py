@@ -132,3 +132,27 @@ def test_sign_answers_each_request_from_its_own_authority(tmp_path: Path, monkey
     assert [path.name for path in answered] == ["relay-inner.pem", "relay.pem"]
     issuers = [x509.load_pem_x509_certificate(path.read_bytes()).issuer for path in answered]
     assert issuers == [authority.inner().issuing.subject, authority.operator().issuing.subject]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [({}, ""), ({"revoked": True}, "certificate revoked"), ({"stale": True}, "CRL has expired")],
+)
+def test_openssl_finds_what_was_revoked_by_the_list_that_the_certificate_names(
+    tmp_path: Path, wrong: dict[str, Any], why: str
+) -> None:
+    operator = authority.operator()
+    chain = written(tmp_path / "relay.pem", operator.sign_wrongly(request("relay.council.example"), **wrong))
+    root = written(tmp_path / "root.pem", authority.pem(operator.root))
+    named = subprocess.run(
+        ["openssl", "x509", "-text", "-in", chain], capture_output=True, text=True, check=True
+    ).stdout
+    [place] = [line.strip() for line in named.splitlines() if "URI:" in line]
+    lists = operator.lists()
+    published = [lists[place.rpartition("/")[2]], lists["operator-root.crl"]]
+    text = b"".join(x509.load_der_x509_crl(one).public_bytes(serialization.Encoding.PEM) for one in published)
+    given = ["-crl_check_all", "-CRLfile", str(written(tmp_path / "crl.pem", text.decode()))]
+    command = ["openssl", "verify", "-CAfile", str(root), "-untrusted", str(chain), *given, str(chain)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert why in done.stderr
+    assert bool(done.returncode) is bool(why)

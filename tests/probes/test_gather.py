@@ -200,3 +200,17 @@ def test_hosts_can_be_read_without_any_try_and_some_of_them_only(estate: Estate)
     observation = gather(estate.organisation, Options(tries=False, hosts=("relay",)))
     assert list(observation["hosts"]) == ["relay"] and observation["tries"] == {}
     assert estate.asked == [("relay", "look:look"), ("relay", "observe.host:observe")]
+
+
+def test_lists_of_revoked_certificates_are_asked_for_while_the_tries_go_on(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(module.chains, "ask_ahead", lambda *given: asked.append(given))
+    monkeypatch.setattr(
+        module.chains, "outcomes", lambda _, hosts, tries, lists: {"revocation": {"hosts": list(hosts), "tries": tries}}
+    )
+    observation = gather(estate.organisation, Options(hub=True))
+    [(_, hosts, _)] = asked
+    assert list(hosts) == ["firewall", "relay", "mail"] == observation["tries"]["revocation"]["hosts"]
+    assert "handshake" in observation["tries"]["revocation"]["tries"]

@@ -14,6 +14,7 @@ from typing import Any
 from cjsm_connect.remote.common import attempt, read
 
 LISTENER_SECONDS = 12
+LONGEST_CHAIN = 6  # certificates
 NO_END = 124  # timeout(1)'s code, which common.attempt gives too
 PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -126,12 +127,12 @@ def broken(path: str, authority: str, use: str) -> str:
 
 
 def presented(wanted: dict[str, Any], address: str, port: int) -> dict[str, Any]:
-    """The certificate that a listener presents in a handshake with the host's own certificate as client; not `in_time`
-    says that there was no end of it, which is neither a right nor a wrong certificate."""
+    """The certificate that a listener presents in a handshake with the host's own certificate as client, and the chain
+    that it sends along; not `in_time` says that there was no end of it, which is neither a right nor a wrong one."""
     where = "[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port)
-    command = ["openssl", "s_client", "-connect", where, "-starttls", "smtp", "-cert", wanted["chain"]]
+    command = ["openssl", "s_client", "-connect", where, "-starttls", "smtp", "-showcerts", "-cert", wanted["chain"]]
     code, said, err = attempt([*command, "-key", wanted["chain"]], "QUIT\r\n", seconds=LISTENER_SECONDS)
-    leaf = PEM.findall(said)
-    why = "" if leaf else (err.strip() or said.strip())[-300:]
-    found = {"address": address, "port": port, "sha256": digest_of(leaf[0]) if leaf else "", "error": why}
-    return {**found, "in_time": code != NO_END}
+    sent = PEM.findall(said)
+    why = "" if sent else (err.strip() or said.strip())[-300:]
+    found = {"address": address, "port": port, "sha256": digest_of(sent[0]) if sent else "", "error": why}
+    return {**found, "chain": sent[:LONGEST_CHAIN], "in_time": code != NO_END}
