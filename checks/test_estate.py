@@ -190,21 +190,31 @@ def test_applicant_of_the_organisation(seen: Seen, verdict: Verdict) -> None:
         verdict(inside, expected=f"an address in {', '.join(own)}", observed=f"{person.name}: {person.email}")
 
 
+# queue, log, and where the scanner unpacks what it looks at; then where a mail server delivers
+HOLD_MAIL = ("/var/spool/postfix", "/var/spool/exim4", "/var/log", "/tmp")  # noqa: S108 - it is asked about
+HOLD_MAILBOXES = ("/var/mail", "/home")
+
+
 @check(
     "estate.disks-encrypted",
     requirement="estate.encryption-at-rest",
     role="relay,mail",
-    title="Queue and mail log lie on an encrypted file system",
-    remedy="move /var to a LUKS volume (cryptsetup luksFormat, /etc/crypttab); where the machine below encrypts, waive "
-    "this with that as the reason",
+    title="Mail, its log and swapped memory lie on encrypted disks",
+    remedy="move /var, and what else is named, to a LUKS volume (cryptsetup luksFormat, /etc/crypttab), swap to one "
+    "with a random key (crypttab(5), swap); where the machine below encrypts, waive this with that as the reason",
 )
 def test_disks_encrypted(seen: Seen, verdict: Verdict) -> None:
     container = seen.fact("system", "kernel", "container")
     if container != "none":
         verdict.not_tested(f"container ({container}): its disks are those of the machine around it")
-    mounts = seen.fact("system", "mounts")
-    held = {folder: mounts[folder] for folder in ("/var/spool/postfix", "/var/log") if folder in mounts}
-    for folder, mount in (held or {"/": mounts["/"]}).items():
-        observed = f"{folder}: {mount['device']} ({mount['kind']}) has no dm-crypt below it"
-        verdict(mount.get("encrypted") is True, expected="dm-crypt below it", observed=observed, warn=True)
-    verdict(True, expected="dm-crypt below it", observed=f"below {' and '.join(held) or '/'}")
+    mounts, swaps = seen.fact("system", "mounts"), seen.fact("system", "swaps")
+    local = HOLD_MAILBOXES if seen.host.mailboxes == "local" else ()
+    folders = [folder for folder in (*HOLD_MAIL, *local) if folder in mounts] or ["/"]
+    on_disk = {folder: mounts[folder] for folder in folders if mounts[folder]["kind"] not in ("tmpfs", "ramfs")}
+    places = [(f"{name}: {one['device']} ({one['kind']})", one["encrypted"]) for name, one in on_disk.items()]
+    places += [(f"swap: {one['name']}", one["encrypted"]) for one in swaps if not one["in_memory"]]
+    clear = [place for place, encrypted in places if encrypted is False]
+    verdict(not clear, expected="dm-crypt below it", observed=f"no dm-crypt below {', '.join(clear)}")
+    unknown = [place for place, encrypted in places if encrypted is None]
+    observed = f"cannot see what is below {', '.join(unknown)}" if unknown else f"below {', '.join(on_disk)} and swap"
+    verdict(not unknown, expected="dm-crypt below it", observed=observed, warn=True)

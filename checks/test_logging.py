@@ -237,6 +237,11 @@ def test_clock(seen: Seen, verdict: Verdict) -> None:
     verdict(time["answered"], expected="chrony answers", observed=time.get("why", "answers"))
     verdict(known == declared, expected=f"sources {sorted(declared)}", observed=f"sources {sorted(known)}")
     verdict(time["synchronised"], expected="synchronised", observed=time["leap"])
+    # chrony also calls itself synchronised with its own clock (chrony.conf(5), local), and goes on when all are silent
+    followed = [source for source in time["sources"] if source["address"] == time["follows"]]
+    verdict(bool(followed), expected="follows a declared server", observed=f"follows {time['follows'] or 'nothing'}")
+    heard = any(source["reach"] != "0" for source in time["sources"])
+    verdict(heard, expected="a server that answers", observed="none has answered the last eight questions")
     limit = seen.organisation.policy.clock_seconds.value
     offset = abs(time["offset"])
     verdict(offset <= limit, expected=f"within {limit} s", observed=f"{offset:.3f} s off, stratum {time['stratum']}")

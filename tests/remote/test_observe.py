@@ -155,18 +155,99 @@ def test_the_first_table_that_answers_decides(maps: dict[tuple[str, str], str]) 
     assert not look.discards(RECIPIENT)
 
 
-def test_encryption_is_seen_below_lvm_and_raid_and_half_of_it_is_none(tmp_path, monkeypatch):
-    def device(name: str, uuid: str = "", parts: tuple[str, ...] = ()) -> None:
-        (tmp_path / name / "dm").mkdir(parents=True)
-        (tmp_path / name / "dm/uuid").write_text(uuid)
-        for part in parts:
-            (tmp_path / name / "slaves" / part).mkdir(parents=True)
+Blocks = Callable[..., None]
 
-    device("dm-0", "CRYPT-LUKS2-5f2a-root\n", ("sda2",))
-    device("dm-1", "LVM-abc\n", ("dm-0",))
-    device("md0", "", ("dm-0", "sdb1"))
-    device("sdb1")
+
+@pytest.fixture
+def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blocks:
+    """Makes a block device in a sysfs of our own; "md0/md0p1" is a partition of another."""
+
+    def device(path: str, uuid: str = "", parts: tuple[str, ...] = (), **files: str) -> None:
+        real, name = tmp_path / "devices" / path, path.rpartition("/")[2]
+        (real / "dm").mkdir(parents=True)
+        (real / "dm/uuid").write_text(uuid)
+        for part in parts:
+            (real / "slaves" / part).mkdir(parents=True)
+        for file, content in files.items():
+            (real / file).write_text(content)
+        (tmp_path / name).symlink_to(real)
+
     monkeypatch.setattr(system, "BLOCK", f"{tmp_path}/")
+    return device
+
+
+def test_encryption_is_seen_below_lvm_and_raid_and_half_of_it_is_none(block: Blocks) -> None:
+    block("dm-0", "CRYPT-LUKS2-5f2a-root\n", ("sda2",))
+    block("dm-1", "LVM-abc\n", ("dm-0",))
+    block("md0", "", ("dm-0", "sdb1"))
+    block("sdb1")
     found = {name: system.encrypted(f"/dev/{name}") for name in ("dm-0", "dm-1", "md0", "sdb1", "elsewhere")}
     assert found == {"dm-0": True, "dm-1": True, "md0": False, "sdb1": False, "elsewhere": None}
     assert system.encrypted("overlay") is None
+
+
+def test_a_partition_of_a_raid_is_as_encrypted_as_the_raid(block: Blocks) -> None:
+    block("dm-0", "CRYPT-LUKS2-5f2a-root\n", ("sda",))
+    block("md0", "", ("dm-0",))
+    block("md0/md0p1", partition="1\n")
+    block("sdb")
+    block("sdb/sdb1", partition="1\n")
+    assert (system.encrypted("/dev/md0p1"), system.encrypted("/dev/sdb1")) == (True, False)
+
+
+@pytest.mark.parametrize("kind", ["VERITY", "INTEGRITY"])
+def test_what_proves_integrity_does_not_encrypt(block: Blocks, kind: str) -> None:
+    block("dm-0", f"CRYPT-{kind}-5f2a-var\n", ("sda2",))
+    block("sda2")
+    assert system.encrypted("/dev/dm-0") is False
+
+
+def test_btrfs_is_encrypted_when_all_its_devices_are(
+    block: Blocks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block("dm-0", "CRYPT-LUKS2-5f2a-var\n")
+    block("sdb")
+    monkeypatch.setattr(system, "BTRFS", f"{tmp_path}/btrfs/")
+    (tmp_path / "btrfs/1f2e/devices/dm-0").mkdir(parents=True)
+    assert system.encrypted("/dev/dm-0", "btrfs") is True
+    (tmp_path / "btrfs/1f2e/devices/sdb").mkdir()
+    assert system.encrypted("/dev/dm-0", "btrfs") is False
+
+
+def telling(monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
+    """These files of /proc say this; the names are their last parts."""
+    monkeypatch.setattr(system, "read", lambda path, *_: files.get(path.rpartition("/")[2], ""))
+
+
+def test_of_two_file_systems_on_one_folder_the_later_is_the_one_that_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ("20 1 4095:1 / / rw - ext4 /dev/vda rw", "30 20 4095:2 / /tmp rw shared:1 - ext4 /dev/mapper/crypted rw",
+            "31 30 4095:3 / /tmp rw - ext4 /dev/with\\040blank rw")  # fmt: skip
+    telling(monkeypatch, mountinfo="\n".join(rows))
+    assert system.mounts()["/tmp"]["device"] == "/dev/with blank"
+
+
+def test_the_file_system_is_the_one_whose_device_the_kernel_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = Path("/tmp").stat().st_dev
+    own = f"{os.major(number)}:{os.minor(number)}"
+    rows = (f"20 1 {own} / / rw - ext4 /dev/seen rw", "31 20 4095:7 / /tmp rw - ext4 /dev/hidden rw")
+    telling(monkeypatch, mountinfo="\n".join(rows))
+    assert system.mounts()["/tmp"]["device"] == "/dev/seen"
+
+
+def test_swap_is_told_with_what_is_below_it(block: Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    block("sda2")
+    block("zram0", backing_dev="none\n")
+    block("zram1", backing_dev="/dev/sda2\n")
+    rows = "20 1 4095:7 / / rw - ext4 /dev/sda2 rw"
+    listed = ("Filename Type Size Used Priority", *(f"/dev/{name} partition 9 0 -2" for name in ("sda2", "zram0")),
+              "/dev/zram1 partition 9 0 -2", "/swap\\040file file 9 0 -2")  # fmt: skip
+    real = system.read
+    answers = {"swaps": "\n".join(listed), "mountinfo": rows}
+    monkeypatch.setattr(system, "read", lambda path, *_: answers.get(path.rpartition("/")[2]) or real(path))
+    found = {row["name"]: (row["encrypted"], row["in_memory"]) for row in system.swaps()}
+    assert found == {
+        "/dev/sda2": (False, False),
+        "/dev/zram0": (False, True),
+        "/dev/zram1": (False, False),
+        "/swap file": (False, False),
+    }

@@ -76,6 +76,7 @@ def test_a_synchronised_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     says(monkeypatch, {"chronyc tracking": (0, row, ""), "chronyc sources": (0, source, "")})
     found = logging.synchronisation()
     assert (found["synchronised"], found["offset"], found["stratum"]) == (True, 0.000412, 3)
+    assert found["follows"] == "203.0.113.30"
     assert found["sources"] == [{"state": "*", "address": "203.0.113.30", "reach": "377"}]
 
 

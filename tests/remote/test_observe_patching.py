@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,18 @@ def test_a_needrestart_that_is_missing_is_never_spared(container: Path, monkeypa
     monkeypatch.setattr(patching, "attempt", lambda argv, **_: (127, "", "needrestart: not installed"))
     monkeypatch.setattr(patching.shutil, "which", lambda name, path: None)
     assert not patching.restart()["answered"]
+
+
+def test_a_reboot_that_is_asked_for_again_waits_since_it_was_first_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "reboot-required"
+    mark.write_text("")
+    os.utime(mark, (2_000_000, 2_000_000))
+    for born, since in (("1000000\n", 1_000_000), ("0\n", 2_000_000), ("-\n", 2_000_000), ("3000000\n", 2_000_000)):
+        says(monkeypatch, born)
+        assert patching.first_written(str(mark)) == since
+
+
+def test_a_file_that_is_not_there_was_never_written(tmp_path: Path) -> None:
+    assert patching.first_written(str(tmp_path / "nothing")) == 0

@@ -197,6 +197,7 @@ def synchronisation() -> dict[str, Any]:
         "answered": True,
         "synchronised": row["leap"] == "Normal",
         "leap": row["leap"],
+        "follows": row["address"],
         "offset": float(row["offset"]),
         "stratum": int(row["stratum"]),
         "sources": [{"state": part[1], "address": part[2], "reach": part[5]} for part in sources if len(part) > 5],

@@ -119,9 +119,19 @@ def changed(path: str) -> float:
 
 
 def reboot() -> dict[str, Any]:
-    """Whether a package asked for a reboot, since when, and which."""
+    """Whether a package asked for a reboot, since when it was first asked for, and which."""
     mark = "/run/reboot-required"
-    return {"required": os.path.exists(mark), "since": changed(mark), "packages": read(mark + ".pkgs").split()}
+    return {"required": os.path.exists(mark), "since": first_written(mark), "packages": read(mark + ".pkgs").split()}
+
+
+def first_written(path: str) -> float:
+    """Since when a file is there: each package that asks for a reboot writes it again, and it must not look young.
+
+    Python shows no time of birth (statx(2)); stat(1) does, as 0 or - where the file system keeps none.
+    """
+    written = changed(path)
+    born = attempt(["stat", "--format=%W", path])[1].strip() if written else ""
+    return min(written, float(born)) if born.isdigit() and int(born) else written
 
 
 def restart() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import platform
@@ -14,6 +15,14 @@ from cjsm_connect.remote.common import attempt, read, run
 
 UNIT_KINDS = "service,timer,socket,path"
 BLOCK = "/sys/class/block/"
+BTRFS = "/sys/fs/btrfs/"
+# dm_uuid of what cryptsetup(8) encrypts with
+CRYPTED = tuple("CRYPT-" + kind for kind in ("LUKS", "PLAIN", "LOOPAES", "TCRYPT", "BITLK", "FVAULT2"))
+# where mail and its traces are, also while they are looked at (ClamAV unpacks in /tmp), and what else must not fill up
+FOLDERS = (
+    *("/", "/boot", "/home", "/tmp", "/var", "/var/lib/clamav", "/var/log", "/var/mail"),  # noqa: S108 - asked about
+    *("/var/spool/exim4", "/var/spool/postfix"),
+)
 MARKER = "/etc/cjsm-lab"  # a file that only the lab's hosts have
 
 # systemd.unit(5) and systemctl(1): what is shown of each unit that was named
@@ -48,6 +57,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "processes": processes(),
         "addresses": addresses(),
         "mounts": mounts(),
+        "swaps": swaps(),
         "memory": memory(),
     }
 
@@ -151,20 +161,14 @@ def addresses() -> list[dict[str, Any]]:
 
 def mounts() -> dict[str, Any]:
     """The file systems that our folders lie on: {folder: {device, encrypted, kind, sizes in bytes}}."""
-    table = [line.split() for line in read("/proc/mounts").splitlines()]
-    folders = ("/", "/var", "/var/log", "/var/spool/postfix", "/var/lib/clamav", "/boot")
-    return {folder: _mount(folder, table) for folder in folders if os.path.isdir(folder)}
+    return {folder: _mount(folder) for folder in FOLDERS if os.path.isdir(folder)}
 
 
-def _mount(folder: str, table: list[list[str]]) -> dict[str, Any]:
-    above = [row for row in table if (folder + "/").startswith(row[1].rstrip("/") + "/")]
-    device, point, kind = max(above, key=lambda row: len(row[1]))[:3]
-    state = os.statvfs(folder)
+def _mount(folder: str) -> dict[str, Any]:
+    found, state = _below(folder), os.statvfs(folder)
     return {
-        "device": device,
-        "encrypted": encrypted(device),
-        "point": point,
-        "kind": kind,
+        **found,
+        "encrypted": encrypted(found["device"], found["kind"]),
         "total": state.f_blocks * state.f_frsize,
         "free": state.f_bavail * state.f_frsize,
         "inodes": state.f_files,
@@ -172,19 +176,77 @@ def _mount(folder: str, table: list[list[str]]) -> dict[str, Any]:
     }
 
 
-def encrypted(device: str) -> Any:
+def _below(path: str) -> dict[str, str]:
+    """The mount that a path lies on: device, point, kind; proc(5), mountinfo.
+
+    Of several the kernel's own number of the device decides, then the longest point, then the latest: it hides those
+    before it. btrfs shows another number in stat than in its mount, so the number may fit none.
+    """
+    real = os.path.realpath(path)
+    number = os.stat(real).st_dev
+    rows = [row for row in _mounted() if (real + "/").startswith(row[1].rstrip("/") + "/")]
+    own = [row for row in rows if row[0] == "%d:%d" % (os.major(number), os.minor(number))]
+    _, point, kind, device = max(reversed(own or rows), key=lambda row: len(row[1]))
+    return {"device": device, "point": point, "kind": kind}
+
+
+def _mounted() -> list[tuple[str, str, str, str]]:
+    """Every mount: number of its device, point, kind, source."""
+    lines = [line.partition(" - ") for line in read("/proc/self/mountinfo").splitlines()]
+    return [
+        (before.split()[2], _plain(before.split()[4]), after.split()[0], _plain(after.split()[1]))
+        for before, _, after in lines
+    ]
+
+
+def _plain(escaped: str) -> str:
+    """A path as it is: the kernel writes blanks and backslashes as octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), escaped)
+
+
+def encrypted(device: str, kind: str = "") -> Any:
     """Is there dm-crypt below a device, also through LVM and RAID? None where it is no block device that we can see."""
     name = os.path.basename(os.path.realpath(device))
-    return _crypt(name) if device.startswith("/") and os.path.isdir(BLOCK + name) else None
+    if not device.startswith("/") or not os.path.isdir(BLOCK + name):
+        return None
+    return all(_crypt(part) for part in (_of_btrfs(name) if kind == "btrfs" else [name]))
+
+
+def _of_btrfs(name: str) -> list[str]:
+    """All devices of the btrfs file system that one of them is mounted by."""
+    pools = [os.listdir(folder) for folder in glob.glob(BTRFS + "*/devices")]
+    return next((pool for pool in pools if name in pool), [name])
 
 
 def _crypt(name: str) -> bool:
-    """dm-crypt's own devices say so in their uuid; another is as encrypted as all that it is made of (sysfs(5))."""
-    if read(BLOCK + name + "/dm/uuid").startswith("CRYPT-"):
+    """dm-crypt's own devices say so in their uuid; another is as encrypted as all that it is made of (sysfs(5)).
+
+    cryptsetup names what it makes CRYPT-KIND-..., also what only proves integrity (CRYPT-VERITY, CRYPT-INTEGRITY).
+    """
+    if read(BLOCK + name + "/dm/uuid").startswith(CRYPTED):
         return True
-    folder = BLOCK + name + "/slaves"
+    folder = BLOCK + (_whole(name) if os.path.exists(BLOCK + name + "/partition") else name) + "/slaves"
     parts = os.listdir(folder) if os.path.isdir(folder) else []
     return bool(parts) and all(_crypt(part) for part in parts)
+
+
+def _whole(partition: str) -> str:
+    """The disk, or the RAID, of which this is a partition: the folder above its own (sysfs(5))."""
+    return os.path.basename(os.path.dirname(os.path.realpath(BLOCK + partition)))
+
+
+def swaps() -> list[dict[str, Any]]:
+    """Where memory is written to when it is short; proc(5), swaps. `in_memory` is zram: it is lost with the power."""
+    return [_swap(*line.split()[:2]) for line in read("/proc/swaps").splitlines()[1:]]
+
+
+def _swap(escaped: str, kind: str) -> dict[str, Any]:
+    name = _plain(escaped)
+    if kind == "partition":
+        backing = read(BLOCK + os.path.basename(name) + "/backing_dev").strip()  # zram writes back to it, if it is set
+        return {"name": name, "encrypted": encrypted(name), "in_memory": backing == "none"}
+    below = _below(os.path.dirname(name))
+    return {"name": name, "encrypted": encrypted(below["device"], below["kind"]), "in_memory": False}
 
 
 def memory() -> dict[str, Any]:
