@@ -141,7 +141,7 @@ class Answer:
         if self.origin is Origin.OBSERVED:
             return "Seen by the checks"
         made = self.declaration
-        return f"Declared by {made.owner} on {made.date}" if made else "Declared by the organisation"
+        return f"Declared by {made.owner} on {made.date}" if made else "Declared in organisation.toml"
 
 
 def answers(form: Form, known: Known) -> tuple[Answer, ...]:
@@ -351,7 +351,7 @@ def _mail_server(known: Known, proofs: Sequence[Result]) -> Lines:
 def _mail_software(host: Host, seen: Mapping[str, Any], proofs: Sequence[Result]) -> str:
     title, package = MAIL_PACKAGES[host.mta]
     version = seen.get("packages", {}).get(package) or _observed(host, proofs).removeprefix(f"{package} ")
-    return f"{title} {version or 'version not seen'} on {host.fqdn}"
+    return f"{title} {version or '(version not seen)'} on {host.fqdn}"
 
 
 def _operating_system(known: Known, proofs: Sequence[Result]) -> Lines:

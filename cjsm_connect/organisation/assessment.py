@@ -156,10 +156,7 @@ def _joined(texts: list[str]) -> str:
 
 
 def _next_steps(answers: Answers, route: Route) -> Iterator[str]:
-    yield (
-        "Ask the CJSM helpdesk whether new server connections are accepted: the service is being replaced in 2026, and "
-        "no public paper says. Use the contact that the service publishes today, not one from an older paper"
-    )
+    yield ASK_FIRST
     yield "Ask in the same call whether your organisation, or one it belongs to, is registered already"
     for name, text in PREREQUISITES.items():
         state = answers.prerequisites.get(name, State.UNKNOWN)
@@ -175,6 +172,10 @@ def _next_steps(answers: Answers, route: Route) -> Iterator[str]:
         yield from SERVER_STEPS
 
 
+ASK_FIRST = (
+    "Ask the CJSM helpdesk whether new server connections are accepted: the service is being replaced in 2026, and no "
+    "public paper says. Use the contact that the service publishes today, not one from an older paper"
+)
 SERVER_STEPS = (
     "Write down the organisation: copy inventories/example and fill in organisation.toml, as far as you can",
     "Have a static public address that reaches the relay and from which it connects (Technical overview 2005, App. A)",

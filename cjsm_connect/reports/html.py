@@ -1,6 +1,6 @@
 """The evidence report: one HTML file that an engineer reads from top to bottom. No network, no script. Pure.
 
-Everything that a host said is hostile text: jinja2 escapes it, and `_visible` shows what would hide or reorder letters.
+Everything that a host said is hostile text: jinja2 escapes it, and `visible` shows what would hide or reorder letters.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _ends(arrow: diagram.Arrow, drawing: diagram.Drawing) -> str:
     return f"{titles[arrow.start]} to {titles[arrow.end]}"
 
 
-def _visible(value: Any) -> Any:
+def visible(value: Any) -> Any:
     """Text with every control, invisible or direction-changing character written out (Trojan Source attack)."""
     if type(value) is not str or value.isprintable():
         return value
@@ -216,7 +216,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_visible,
+        finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -15,6 +15,7 @@ from cjsm_connect.results import CjsmError
 VERBS = {
     "demo": "the whole job on the lab, from nothing",
     "assess": "which way into CJSM fits you, and what to do next; before anything exists",
+    "application": "the application's forms filled in, with all that goes with them and what is missing",
     "plan": "what apply would change, with diffs; changes nothing",
     "apply": "make the hosts what the organisation file says, safely",
     "check": "run the checks and show what they found",

@@ -54,7 +54,7 @@ def answer(words: str, given: Known, of: Form = CHECKLIST) -> Answer:
         ("premises", "Yes, on the organisation's premises"),
         ("authority to sign", "Robin Signatory, Director of Resources"),
         ("administrator of", "Sam Administrator, sam.administrator@council.example, 020 7946 0002"),
-        ("Which mail server", "Postfix version not seen on mail.council.example"),
+        ("Which mail server", "Postfix (version not seen) on mail.council.example"),
         ("operating system", "relay.council.example: Debian GNU/Linux 13 (trixie), release 13.2"),
         ("operate a DMZ", "Yes: dmz, 198.51.100.0/24"),
         ("reside in the DMZ", "mail.council.example (mail server): No, in lan"),
@@ -150,9 +150,9 @@ def test_judging_a_declaration_is_not_seeing_and_its_remedy_is_the_thing_to_do()
 
 
 def test_without_any_check_and_declaration_nothing_is_shown() -> None:
-    found = answer("SSL", known())
+    found = answer("SSL", known(declarations=[]))
     assert (found.origin, found.lines) == (Origin.MISSING, ())
-    assert found.todo.startswith("cjsm apply, then cjsm check")
+    assert found.todo.startswith("cjsm apply and cjsm check; before there are hosts")
 
 
 def test_before_any_host_exists_what_is_written_answers_and_the_rest_says_what_to_do() -> None:

@@ -1,0 +1,44 @@
+"""What was seen of the hosts without asking them now: the last check, or a bundle of the organisation's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+
+from cjsm_connect.application.observed import Observed
+from cjsm_connect.verbs import _last
+
+
+def last_check(folder: Path) -> Observed | None:
+    """The last whole run of `cjsm check`; None where there was none."""
+    run = _last.last(folder)
+    if run is None:
+        return None
+    digest = hashlib.sha256((folder / _last.FOLDER / _last.FILE).read_bytes()).hexdigest()
+    return Observed(run, "the last cjsm check", digest)
+
+
+def of_bundle(bundle: Path, folder: Path, now: datetime) -> Observed:
+    """What a bundle holds, once it is known to be genuine by the organisation's own evidence.pub.
+
+    Raises:
+        EvidenceError: it cannot be read, or is not what the organisation signed.
+    """
+    from cjsm_connect.evidence import EvidenceError, keys, verification
+    from cjsm_connect.evidence.strict_json import parse_object
+    from cjsm_connect.results.stored import run_of
+
+    try:
+        pem, data = (folder / keys.PUBLIC).read_bytes(), bundle.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"{error.filename} cannot be read: {error.strerror}") from error
+    found = verification.verify(
+        data, keys.public_key(pem, keys.PUBLIC), None, now, verification.Reader(keys.organisation(pem))
+    )
+    if not found.genuine:
+        raise EvidenceError(f"{bundle} is not relied on: {'; '.join(found.problems)}. Make a new one: cjsm evidence")
+    results = found.files[verification.RESULTS]
+    versions = parse_object(found.files["versions.json"], "versions.json")["hosts"]
+    return Observed(run_of(json.loads(results)), bundle.name, hashlib.sha256(results).hexdigest(), versions)
