@@ -34,6 +34,30 @@ statement.json       the signed statement: SHA-256 of every file above, totals, 
 statement.dsse.json  its signature as DSSE over an in-toto Statement v1
 statement.cms        its signature as detached CMS
 
+commitments.json     what redaction would hide, each value committed to; salts.json opens it, and stays with you
+
+"""
+
+REDACTED_README = """\
+Redacted evidence of a CJSM server connection
+=============================================
+
+Made from signed evidence, for third parties: names and addresses of what is inside are pseudonyms, the same
+everywhere in this bundle. What could not be shown for certain is left out, and said to be.
+
+results.json         every check with its result
+organisation.json    the organisation's declarations about its estate
+declarations.json    declarations with their dates; waivers.json the same for waivers
+certificates.json    the certificates that were seen, without their text; host_keys.json, versions.json
+domains.txt          the mail domains, one a line
+oscal/               the results in OSCAL 1.2, for programs
+redaction.json       what was left out, and the SHA-256 of the original statement
+commitments.json     HMAC-SHA-256 of each hidden value with a salt of its own: the owner can open single ones
+statement.json       the signed statement; statement.dsse.json and statement.cms are its signatures
+
+"""
+
+PROOF = """\
 A signature proves who reported this and that it is unchanged since. It does not prove that it is true.
 
 Compare the fingerprint in evidence.pub with the one on the hand-signed sheet. Then verify, with this tool:
@@ -46,6 +70,10 @@ or, trusting only openssl, jq and sha256sum, in an empty folder after `tar -xf B
         -CAfile evidence.pub -out /dev/null
     jq -r '.subject[] | .digest.sha256 + "  " + .name' statement.json | sha256sum --check --strict
 """
+
+
+README += PROOF
+REDACTED_README += PROOF
 
 
 def sign(files: Mapping[str, bytes], statement: Statement, key: EvidenceKey) -> dict[str, bytes]:

@@ -83,6 +83,7 @@ class Predicate(_Part):
     vantages: Annotated[tuple[Text, ...], Field(max_length=1000)]
     laboratory: Text
     notes: Annotated[tuple[Text, ...], Field(max_length=100)]
+    original: Digest | None = None  # SHA-256 of the statement that this one is redacted from
 
 
 class Statement(_Part):
@@ -113,8 +114,8 @@ def validity(now: datetime, days: int, nonce: str | None) -> Validity:
     return Validity(start, start + timedelta(days=days), nonce)
 
 
-def state(run: Run, files: Mapping[str, bytes], term: Validity) -> Statement:
-    """The statement about a run and the files that come from it."""
+def state(run: Run, files: Mapping[str, bytes], term: Validity, original: str | None = None) -> Statement:
+    """The statement about a run and the files that come from it; `original`: the digest of what it is redacted from."""
     predicate = Predicate(
         organisation=run.organisation,
         organisation_digest=run.organisation_digest,
@@ -132,6 +133,7 @@ def state(run: Run, files: Mapping[str, bytes], term: Validity) -> Statement:
         vantages=tuple(sorted({result.vantage for result in run.results})),
         laboratory=run.laboratory,
         notes=run.notes,
+        original=original,
     )
     return Statement(subject=subjects(files), predicate=predicate)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,16 +18,14 @@ from cjsm_connect.probes.run import CHECKS, run_checks
 from cjsm_connect.reports import html, oscal
 from cjsm_connect.results import CjsmError, Run
 from cjsm_connect.results import catalogue as catalogues
+from cjsm_connect.verbs import _redaction
+from cjsm_connect.verbs._evidence_key import EXISTING, fingerprint, made, opened, passphrase, passphrase_option
 from cjsm_connect.verbs._organisation import organisation_option, running
 from cjsm_connect.verbs.check import wanted
 
-PASSPHRASE = "CJSM_EVIDENCE_PASSPHRASE"  # noqa: S105
-LAB_PASSPHRASE = "passphrase"  # noqa: S105
-EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
-
 
 class Evidence(click.Group):
-    """`cjsm evidence` alone makes a bundle; only `init` is a command of its own."""
+    """`cjsm evidence` alone makes a bundle; `init`, `redact` and `open` are commands of their own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args[:1] not in ([name] for name in self.commands):
@@ -37,10 +34,8 @@ class Evidence(click.Group):
 
 
 command = Evidence(
-    "evidence", help="Check, then write the signed bundle and the report. First use: cjsm evidence init."
-)
-passphrase_option = click.option(
-    "--passphrase-file", type=EXISTING, help=f"File with the passphrase (or {PASSPHRASE})."
+    "evidence",
+    help="Check, then write the signed bundle and the report. First use: cjsm evidence init.",
 )
 
 
@@ -53,8 +48,8 @@ def init(organisation: Organisation, passphrase_file: Path | None) -> None:
     Prints the fingerprint that goes on the hand-signed sheet. evidence.pub goes to the engineer, apart from bundles.
     """
     keys.refuse_existing(organisation.folder)  # before anything is asked
-    key = _made(organisation, _passphrase(passphrase_file, new=True))
-    click.echo(f"Fingerprint for the hand-signed sheet (SHA-256 of the public key):\n\n  {_fingerprint(key)}\n")
+    key = made(organisation, passphrase(passphrase_file, new=True))
+    click.echo(f"Fingerprint for the hand-signed sheet (SHA-256 of the public key):\n\n  {fingerprint(key)}\n")
     click.echo(f"Give the engineer {organisation.folder / keys.PUBLIC}. Next: cjsm evidence", err=True)
 
 
@@ -64,33 +59,76 @@ def init(organisation: Organisation, passphrase_file: Path | None) -> None:
 @click.option("--observed", type=EXISTING, help="Judge this recording of `cjsm check --record`; the bundle says so.")
 @click.option("--hub", is_flag=True, help="Also handshakes with the hub.")
 @click.option("--send-test-to", default="", metavar="ADDRESS", help="Also a message through the hub.")
+@click.option("--redact", is_flag=True, help="Also a bundle for third parties: cjsm evidence redact --help.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @passphrase_option
 @organisation_option
 def make(
-    *,
-    organisation: Organisation,
-    nonce: str | None,
-    valid_days: int,
-    as_json: bool,
-    passphrase_file: Path | None,
-    **asked: Any,
+    *, organisation: Organisation, passphrase_file: Path | None, redact: bool, as_json: bool, **asked: Any
 ) -> None:
     """Check, then write the signed bundle and the report. First use: cjsm evidence init.
+
+    Others: cjsm evidence redact, for third parties; cjsm evidence open, to show what a pseudonym stands for.
 
     Exit code as for check: 0 nothing counts against it, 1 findings, 2 could not tell. The bundle is written in each
     case, and says so.
     """
     now = datetime.now(UTC)
-    term = statement.validity(now, valid_days, nonce)
-    key = _key(organisation, passphrase_file, in_lab=bool(running(organisation.folder)))
+    term = statement.validity(now, asked.pop("valid_days"), asked.pop("nonce"))
+    key = opened(organisation, passphrase_file, in_lab=bool(running(organisation.folder)))
     run, observation = run_checks(organisation, wanted(**asked))
     files, said = signed(run, contents.gather(run, observation, organisation), organisation, key, term)
     path = organisation.folder / "evidence" / bundle.file_name(organisation.slug, now)
-    _verified(archive.pack(files, now), key, now)
+    content = archive.pack(files, now)
+    _verified(content, key, now)
     bundle.write(path, files, now)
+    if redact:
+        click.echo(f"cjsm: for third parties: {_write_redacted(content, path, key, now)}", err=True)
     _tell(run, said, path, as_json)
     sys.exit(run.exit_code)
+
+
+@command.command("redact")
+@click.argument("original", type=EXISTING)
+@passphrase_option
+@organisation_option
+def redact_bundle(organisation: Organisation, original: Path, passphrase_file: Path | None) -> None:
+    """Make a bundle for third parties from one of yours: ORIGINAL-redacted.tar, beside it.
+
+    What is inside gets pseudonyms, the same throughout; what cannot be shown for certain is left out, and said to be.
+    The organisation, its domains, and the relay's public name and address stay. No host is asked.
+    """
+    key = opened(organisation, passphrase_file, in_lab=bool(running(organisation.folder)))
+    path = _write_redacted(_content(original), original, key, datetime.now(UTC))
+    click.echo(str(path))
+    click.echo(f"Next: cjsm verify {path} --key {organisation.folder / keys.PUBLIC}", err=True)
+
+
+@command.command("open")
+@click.argument("original", type=EXISTING)
+@click.argument("fields", nargs=-1, required=True, metavar="FIELD...")
+@passphrase_option
+@organisation_option
+def open_fields(
+    organisation: Organisation, original: Path, fields: tuple[str, ...], passphrase_file: Path | None
+) -> None:
+    """Show what single pseudonyms stand for, such as host-1: a JSON file for `cjsm verify REDACTED --opened FILE`."""
+    key = opened(organisation, passphrase_file, in_lab=bool(running(organisation.folder)))
+    click.echo(_redaction.opened(_content(original), key, datetime.now(UTC), fields).decode(), nl=False)
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(archive.MOST_BYTES + 1)
+
+
+def _write_redacted(content: bytes, original: Path, key: keys.EvidenceKey, now: datetime) -> Path:
+    """Beside the original; never in its place."""
+    path = original.with_name(f"{original.stem}-redacted.tar")
+    files = _redaction.redacted(content, key, now)
+    _verified(archive.pack(files, now), key, now)
+    bundle.write(path, files, now)
+    return path
 
 
 def signed(
@@ -108,7 +146,7 @@ def signed(
         not_before=statement.timestamp(term.not_before),
         not_after=statement.timestamp(term.not_after),
         nonce=term.nonce,
-        fingerprint=_fingerprint(key),
+        fingerprint=fingerprint(key),
         certificates=material.certificates,
         host_keys=material.host_keys,
         versions=material.versions,
@@ -118,6 +156,7 @@ def signed(
     page = html.render(report).encode("utf-8", "backslashreplace")
     machine = {name: readable(found) for name, found in oscal.documents(run, report.requirements).items()}
     files = {**material.files, **machine, "report.html": page, "README.txt": bundle.README.encode()}
+    files = _redaction.with_commitments(files)
     guard.refuse_secrets(files, _secrets(organisation))
     said = statement.state(run, files, term)
     return bundle.sign(files, said, key), said
@@ -139,54 +178,6 @@ def _tell(run: Run, said: statement.Statement, path: Path, as_json: bool) -> Non
         click.echo(f"{'complete' if run.complete else 'INCOMPLETE'}: {counted}")
         click.echo(str(path))
     click.echo(f"Next: cjsm verify {path} --key {path.parent.parent / keys.PUBLIC}", err=True)
-
-
-def _key(organisation: Organisation, passphrase_file: Path | None, *, in_lab: bool) -> keys.EvidenceKey:
-    """The organisation's key. The lab's is made on first use, with its passphrase beside it."""
-    beside = organisation.folder / keys.FOLDER / LAB_PASSPHRASE
-    if in_lab and not keys.exists(organisation.folder):
-        return _made_for_lab(organisation, beside)
-    if not keys.exists(organisation.folder):
-        raise EvidenceError("there is no evidence key yet. Make it once with: cjsm evidence init")
-    if in_lab and beside.is_file() and passphrase_file is None:
-        passphrase_file = beside
-    return keys.load(organisation.folder, _passphrase(passphrase_file, new=False))
-
-
-def _made_for_lab(organisation: Organisation, beside: Path) -> keys.EvidenceKey:
-    (organisation.folder / keys.PUBLIC).unlink(missing_ok=True)  # of an earlier lab, whose key is gone
-    passphrase = secrets.token_urlsafe(24)
-    key = _made(organisation, passphrase)
-    keys.write_new(beside, passphrase.encode())
-    click.echo(f"cjsm: made an evidence key for the lab, its passphrase beside it: {_fingerprint(key)}", err=True)
-    return key
-
-
-def _made(organisation: Organisation, passphrase: str) -> keys.EvidenceKey:
-    return keys.create(organisation.folder, organisation.organisation.name, passphrase, datetime.now(UTC))
-
-
-def _fingerprint(key: keys.EvidenceKey) -> str:
-    return keys.fingerprint(key.private.public_key())
-
-
-def _passphrase(file: Path | None, *, new: bool) -> str:
-    """From --passphrase-file, the environment, or the terminal."""
-    if file:
-        return _first_line(file)
-    if os.environ.get(PASSPHRASE):
-        return os.environ[PASSPHRASE]
-    if not sys.stdin.isatty():
-        raise EvidenceError(f"no passphrase: expected --passphrase-file, {PASSPHRASE}, or a terminal to ask at")
-    answer: str = click.prompt("Passphrase of the evidence key", hide_input=True, confirmation_prompt=new, err=True)
-    return answer
-
-
-def _first_line(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvidenceError(f"{file}: expected a text file with the passphrase on its first line; {error}") from error
 
 
 def _secrets(organisation: Organisation) -> dict[str, str]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cjsm_connect.evidence import EvidenceError, archive, keys, shown
+from cjsm_connect.evidence import EvidenceError, archive, commitments, keys, shown
 from cjsm_connect.evidence.statement import Predicate, timestamp
 from cjsm_connect.evidence.verification import Reader, Verification
 from cjsm_connect.evidence.verification import verify as verify_bundle
 from cjsm_connect.results import Status
 from cjsm_connect.results import catalogue as catalogues
 
+LARGEST_OPENED = 2**20
 LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
 PROVES = "The signature proves who reported this and that it is unchanged since. It does not prove that it is true."
 
@@ -25,27 +27,38 @@ PROVES = "The signature proves who reported this and that it is unchanged since.
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--key", required=True, type=click.Path(path_type=Path), help="The organisation's evidence.pub.")
 @click.option("--nonce", help="The text that you gave the organisation to sign.")
+@click.option("--opened", type=click.Path(path_type=Path), help="Fields of a redacted bundle: cjsm evidence open.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_obj
-def command(rooms: Any, /, bundle: Path, key: Path, nonce: str | None, as_json: bool) -> None:
+def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: Any) -> None:
     """Verify a bundle offline: both signatures, every file, the validity, the nonce, whose it is, and whether it was
     judged by a catalogue that this tool knows.
 
     Exit code: 0 genuine, 1 something is wrong with it, 2 the bundle or the key could not be read.
     """
+    nonce, opened = asked["nonce"], asked["opened"]
     pem = _read(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
     ours = catalogues.load(rooms.root / "checks" / "requirements.toml").version
     found = verify_bundle(
         _read(bundle, archive.MOST_BYTES), public, nonce, _now(), Reader(keys.organisation(pem), ours)
     )
+    fields = commitments.read_opened(_read(opened, LARGEST_OPENED), opened.name) if opened and found.genuine else []
+    found = replace(found, problems=(*found.problems, *_doubts(found, fields)))
     fingerprint = keys.fingerprint(public)
     if as_json:
         click.echo(json.dumps(as_data(found, fingerprint), indent=1))
     else:
         click.echo("\n".join(described(found, fingerprint)))
+        for one in fields if found.genuine else ():
+            click.echo(f"  {one.name} is {shown(one.value)}, as committed to")
         click.echo(_next(found, bundle, nonce), err=True)
     sys.exit(0 if found.genuine else 1)
+
+
+def _doubts(found: Verification, fields: list[commitments.Field]) -> list[str]:
+    """What is wrong with opened fields of a redacted bundle."""
+    return commitments.doubts(found.files.get(commitments.COMMITMENTS, b"[]"), fields) if fields else []
 
 
 def as_data(found: Verification, fingerprint: str) -> dict[str, object]:
@@ -77,6 +90,7 @@ def _facts(said: Predicate) -> list[str]:
         "checked": f"{shown(said.started)} to {shown(said.ended)}",
         "valid": f"{timestamp(said.not_before)} to {timestamp(said.not_after)}",
         "nonce": shown(said.nonce) if said.nonce else "none",
+        "redacted": f"yes, from the statement {said.original}" if said.original else "no",
         "seen from": shown(", ".join(said.vantages)),
         "made with": shown(f"{said.tool} {said.tool_version}, catalogue {said.catalogue_version}"),
         **{f"note {number}": shown(note) for number, note in enumerate(said.notes, 1)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cjsm_connect.evidence import EvidenceError, archive, keys
+from cjsm_connect.evidence.statement import read
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.results import CjsmError, Run, Status
 from cjsm_connect.verbs import evidence, verify
@@ -85,7 +87,7 @@ def test_init_makes_the_key_and_prints_the_fingerprint_for_the_sheet(place: Plac
 def test_a_second_init_asks_nothing_and_keeps_the_key(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     evidence_of(place, "init")
     before = (place.folder / "evidence.pub").read_bytes()
-    monkeypatch.setattr("cjsm_connect.verbs.evidence._passphrase", _not_called)
+    monkeypatch.setattr("cjsm_connect.verbs.evidence.passphrase", _not_called)
     assert "is there already and is kept" in failure(evidence_of(place, "init"))
     assert (place.folder / "evidence.pub").read_bytes() == before
 
@@ -190,6 +192,67 @@ def test_the_lab_gets_a_key_by_itself_and_says_so(place: Place, monkeypatch: pyt
     assert (place.folder / "evidence-key/passphrase").stat().st_mode & 0o777 == 0o600
     place.bundles[0].unlink()
     assert "made an evidence key" not in evidence_of(place).stderr
+
+
+def redacted_of(place: Place) -> tuple[Path, Path]:
+    """An original bundle and the redacted one beside it."""
+    evidence_of(place, "init")
+    done = evidence_of(place, "--redact", "--nonce", "engineer-4711", "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout), done.output
+    whole, redacted = sorted(place.bundles, key=lambda path: len(path.name))
+    assert redacted.name == f"{whole.stem}-redacted.tar" and str(redacted) in done.stderr
+    return whole, redacted
+
+
+def test_a_redacted_bundle_is_signed_anew_and_names_its_original(place: Place) -> None:
+    whole, redacted = redacted_of(place)
+    public = str(place.folder / "evidence.pub")
+    seen = typed(verify.command, str(redacted), "--key", public, "--nonce", "engineer-4711")
+    digest = hashlib.sha256(archive.unpack(whole.read_bytes())["statement.json"]).hexdigest()
+    assert seen.exit_code == 0 and f"redacted       yes, from the statement {digest}" in seen.stdout
+    files = archive.unpack(redacted.read_bytes())
+    assert not files.keys() & {"salts.json", "observations.json", "report.html", "configuration/relay.txt"}
+    assert "oscal/assessment-results.json" in files and b"Redacted evidence" in files["README.txt"]
+    before, after = (read(archive.unpack(path.read_bytes())["statement.json"]).predicate for path in (whole, redacted))
+    assert (after.not_after, after.totals, after.complete) == (before.not_after, before.totals, before.complete)
+    assert after.organisation_digest == ""
+
+
+def test_redacting_later_gives_the_same_pseudonyms(place: Place) -> None:
+    whole, redacted = redacted_of(place)
+    first = archive.unpack(redacted.read_bytes())
+    redacted.unlink()
+    done = evidence_of(place, "redact", str(whole))
+    assert done.exit_code == 0 and done.stdout.strip() == str(redacted)
+    again = archive.unpack(redacted.read_bytes())
+    assert {name: again[name] for name in again if not name.startswith("statement")} == {
+        name: first[name] for name in first if not name.startswith("statement")
+    }
+    assert first["statement.json"] == again["statement.json"]
+
+
+def test_a_single_field_can_be_opened_and_a_wrong_one_is_found(place: Place) -> None:
+    whole, redacted = redacted_of(place)
+    salts = json.loads(archive.unpack(whole.read_bytes())["salts.json"])
+    [name] = [row["field"] for row in salts if row["value"] == "192.0.2.10"]
+    said = evidence_of(place, "open", str(whole), name).stdout
+    assert [row["value"] for row in json.loads(said)] == ["192.0.2.10"]
+    (place.folder / "opened.json").write_text(said)
+    words = (str(redacted), "--key", str(place.folder / "evidence.pub"), "--opened", str(place.folder / "opened.json"))
+    seen = typed(verify.command, *words)
+    assert seen.exit_code == 0 and f"{name} is 192.0.2.10, as committed to" in seen.stdout
+    (place.folder / "opened.json").write_text(said.replace("192.0.2.10", "192.0.2.11"))
+    seen = typed(verify.command, *words)
+    assert seen.exit_code == 1 and f"{name}: 192.0.2.11 is not what the bundle was committed to" in seen.stdout
+
+
+def test_what_cannot_be_redacted_or_opened_is_said(place: Place) -> None:
+    whole, redacted = redacted_of(place)
+    assert "not redacted yet" in failure(evidence_of(place, "redact", str(redacted)))
+    assert "expected the original, not a redacted one" in failure(evidence_of(place, "open", str(redacted), "host-1"))
+    assert "no field host-99" in failure(evidence_of(place, "open", str(whole), "host-99"))
+    whole.write_bytes(whole.read_bytes().replace(b"relayhost =", b"relayhost +"))
+    assert "would be refused: configuration/relay.txt was changed" in failure(evidence_of(place, "redact", str(whole)))
 
 
 @pytest.fixture
