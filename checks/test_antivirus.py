@@ -1,13 +1,18 @@
 """antivirus: a scanner that finds what it should, with new signatures, and no way around it.
 
 What mail meets in practice is tried from the hub, the mail server and the relay itself: test_connection_content.py.
+Where the organisation has a scanner of its own, scanner_hook.py judges in place of what is about ClamAV.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from checks import scanner_hook
 from checks.framework import check
+from checks.scanner_hook import or_hook
+from checks.units import must_run
 from cjsm_connect.organisation.sizes import scanner_memory_bytes
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
@@ -19,6 +24,7 @@ GIB = 1 << 30
 EXEMPTIONS = ("LocalNet", "AllowList", "Whitelist", "SkipAuthenticated")
 PROGRAMS = {"clamd": "clamd.conf", "clamav-milter": "clamav-milter.conf"}
 HOUR = 3600
+WAITING = {"tempfail", "shutdown"}
 
 
 def _setting(seen: Seen, file: str, name: str) -> str:
@@ -40,6 +46,7 @@ def _size(seen: Seen, file: str, name: str) -> int:
     title="The scanner finds the EICAR test file, and lets harmless text pass",
     remedy="journalctl -u clamav-daemon; freshclam --verbose; then cjsm apply",
 )
+@or_hook(scanner_hook.finds_eicar)
 def test_finds_eicar(seen: Seen, verdict: Verdict) -> None:
     scanner = answering(seen, verdict)
     verdict(scanner["clean"].endswith(": OK"), expected="harmless text: OK", observed=scanner["clean"])
@@ -62,15 +69,9 @@ def answering(seen: Seen, verdict: Verdict) -> dict[str, Any]:
     title="Scanner and milter run, and start at boot",
     remedy="journalctl -u clamav-daemon -u clamav-milter says why; then cjsm apply, which enables and starts both",
 )
+@or_hook(scanner_hook.services_run)
 def test_services_run(seen: Seen, verdict: Verdict) -> None:
-    _must_run(seen, verdict, SCANNER)
-
-
-def _must_run(seen: Seen, verdict: Verdict, names: tuple[str, ...]) -> None:
-    units, files = seen.fact("system", "units"), seen.fact("system", "unit_files")
-    for unit in names:
-        state = f"{units.get(unit, {}).get('ActiveState', 'not loaded')}, {files.get(unit, 'not installed')}"
-        verdict(state == "active, enabled", expected=f"{unit}: active, enabled", observed=f"{unit}: {state}")
+    must_run(seen, verdict, SCANNER)
 
 
 @check(
@@ -80,6 +81,7 @@ def _must_run(seen: Seen, verdict: Verdict, names: tuple[str, ...]) -> None:
     title="The running programs have read their present settings",
     remedy="systemctl restart clamav-daemon clamav-milter; mail waits meanwhile",
 )
+@or_hook(scanner_hook.settings_loaded)
 def test_settings_loaded(seen: Seen, verdict: Verdict) -> None:
     changed = seen.fact("antivirus", "changed")
     for name, file in PROGRAMS.items():
@@ -101,17 +103,28 @@ def test_settings_loaded(seen: Seen, verdict: Verdict) -> None:
     " the service in master.cf",
 )
 def test_all_mail_passes_the_scanner(seen: Seen, verdict: Verdict) -> None:
-    postfix = seen.fact("antivirus", "postfix")
-    socket = _setting(seen, "clamav-milter.conf", "MilterSocket")
+    postfix, hook = seen.fact("antivirus", "postfix"), seen.organisation.antivirus.hook
+    socket = hook.milter if hook else _setting(seen, "clamav-milter.conf", "MilterSocket")
     for name in ("smtpd_milters", "non_smtpd_milters"):
         values = postfix.get(name, [])
-        asks = bool(values) and all(_path(socket) in map(_path, value.replace(",", " ").split()) for value in values)
+        asks = bool(values) and all(_place(socket) in _milters(value) for value in values)
         observed = f"{name} = {' | '.join(value or '(empty)' for value in values) or 'unknown'}"
         verdict(asks, expected=f"{name} names {socket} in every service", observed=observed)
+    # postconf(5): for the clients that it names it takes the place of smtpd_milters, and may say DISABLE
+    others = [value for value in postfix.get("smtpd_milter_maps", []) if value]
+    observed = f"smtpd_milter_maps = {' | '.join(others)}" if others else f"{socket} in every service"
+    verdict(not others, expected="no smtpd_milter_maps, which lets clients by", observed=observed)
 
 
-def _path(socket: str) -> str:
-    """A socket's path without the words before it: unix:/x, local:/x and /x are the same place."""
+def _milters(value: str) -> list[str]:
+    """The places of the milters in a setting: names apart by comma or blank, or in { } with settings of their own."""
+    return [_place(word) for word in re.split(r"[,\s{}]+", value) if "=" not in word]
+
+
+def _place(socket: str) -> str:
+    """A milter's place without the words before it: unix:/x, local:/x and /x are the same, and so are [::1] and ::1."""
+    if socket.startswith(("inet:", "inet6:")):
+        return socket.partition(":")[2].replace("[", "").replace("]", "").replace("localhost:", "127.0.0.1:")
     return socket.rpartition(":")[2].replace("/var/run/", "/run/")
 
 
@@ -122,6 +135,7 @@ def _path(socket: str) -> str:
     title="No sender, recipient, network or user is exempt from scanning",
     remedy="cjsm apply, which takes LocalNet, AllowList and SkipAuthenticated out of /etc/clamav/clamav-milter.conf",
 )
+@or_hook(scanner_hook.no_exemption)
 def test_no_exemption(seen: Seen, verdict: Verdict) -> None:
     settings = seen.fact("antivirus", "settings", "clamav-milter.conf")
     exempt = [f"{name} {' '.join(settings[name])}" for name in EXEMPTIONS if settings.get(name)]
@@ -135,6 +149,7 @@ def test_no_exemption(seen: Seen, verdict: Verdict) -> None:
     title="Infected mail is refused, not held back in silence",
     remedy="cjsm apply, which sets OnInfected Reject in /etc/clamav/clamav-milter.conf",
 )
+@or_hook(scanner_hook.infected_is_refused)
 def test_infected_is_refused(seen: Seen, verdict: Verdict) -> None:
     action = _setting(seen, "clamav-milter.conf", "OnInfected")
     verdict(action == "Reject", expected="OnInfected Reject", observed=f"OnInfected {action or 'Quarantine'}")
@@ -149,13 +164,22 @@ def test_infected_is_refused(seen: Seen, verdict: Verdict) -> None:
     "tempfail in main.cf",
 )
 def test_waits_without_scanner(seen: Seen, verdict: Verdict) -> None:
-    action = _setting(seen, "clamav-milter.conf", "OnFail")
-    verdict(action == "Defer", expected="OnFail Defer", observed=f"OnFail {action}")
-    actions = seen.fact("antivirus", "postfix").get("milter_default_action", [])
+    hook = seen.organisation.antivirus.hook
+    if hook is None:
+        action = _setting(seen, "clamav-milter.conf", "OnFail")
+        verdict(action == "Defer", expected="OnFail Defer", observed=f"OnFail {action}")
+    postfix = seen.fact("antivirus", "postfix")
+    actions = postfix.get("milter_default_action", [])
     # "quarantine" and "accept" take the mail; "shutdown" and "tempfail" both say 4yz (postconf(5))
-    safe = bool(actions) and set(actions) <= {"tempfail", "shutdown"}
+    safe = bool(actions) and set(actions) <= WAITING
     observed = f"milter_default_action = {' | '.join(actions) or 'unknown'}"
     verdict(safe, expected="milter_default_action = tempfail in every service", observed=observed)
+    own = [value for name in ("smtpd_milters", "non_smtpd_milters") for value in postfix.get(name, [])]
+    words = {word for value in own for word in re.findall(r"default_action\s*=\s*(\w+)", value)}
+    said = f"{observed}; default_action = {', '.join(sorted(words))} of single milters" if words else observed
+    verdict(words <= WAITING, expected="default_action = tempfail of every milter", observed=said)
+    if hook is not None:
+        scanner_hook.waits_without_scanner(seen, verdict, hook)
 
 
 @check(
@@ -166,6 +190,7 @@ def test_waits_without_scanner(seen: Seen, verdict: Verdict) -> None:
     remedy="cjsm apply, which computes MaxFileSize and StreamMaxLength in /etc/clamav/clamd.conf from "
     "mail.message_size_limit",
 )
+@or_hook(scanner_hook.nothing_too_big)
 def test_nothing_too_big(seen: Seen, verdict: Verdict) -> None:
     accepted = max(int(size) for size in seen.fact("antivirus", "postfix")["message_size_limit"])
     stream = _size(seen, "clamd.conf", "StreamMaxLength")
@@ -184,6 +209,7 @@ def test_nothing_too_big(seen: Seen, verdict: Verdict) -> None:
     title="An archive that goes over the scanner's limits is not called clean",
     remedy="cjsm apply, which sets AlertExceedsMax yes in /etc/clamav/clamd.conf",
 )
+@or_hook(scanner_hook.over_limit_is_not_clean)
 def test_over_limit_is_not_clean(seen: Seen, verdict: Verdict) -> None:
     alert = _setting(seen, "clamd.conf", "AlertExceedsMax") or "no"
     verdict(alert == "yes", expected="AlertExceedsMax yes", observed=f"AlertExceedsMax {alert}")
@@ -196,6 +222,7 @@ def test_over_limit_is_not_clean(seen: Seen, verdict: Verdict) -> None:
     title="The loaded signatures are new",
     remedy="less /var/log/clamav/freshclam.log; systemctl restart clamav-freshclam",
 )
+@or_hook(scanner_hook.signatures_current)
 def test_signatures_current(seen: Seen, verdict: Verdict) -> None:
     limit = seen.organisation.policy.signature_hours
     scanner = answering(seen, verdict)
@@ -216,6 +243,7 @@ def test_signatures_current(seen: Seen, verdict: Verdict) -> None:
     title="Every configured signature database is there",
     remedy="freshclam --verbose; what it says of the missing database is in /var/log/clamav/freshclam.log",
 )
+@or_hook(scanner_hook.signatures_complete)
 def test_signatures_complete(seen: Seen, verdict: Verdict) -> None:
     present = {row["name"] for row in seen.fact("antivirus", "databases") if row["size"]}
     own = seen.organisation.estate.mirrors.signature_files
@@ -232,8 +260,9 @@ def test_signatures_complete(seen: Seen, verdict: Verdict) -> None:
     title="New signatures are looked for several times a day, without errors",
     remedy="less /var/log/clamav/freshclam.log; then " + APPLY,
 )
+@or_hook(scanner_hook.updates_run)
 def test_updates_run(seen: Seen, verdict: Verdict) -> None:
-    _must_run(seen, verdict, UPDATES)
+    must_run(seen, verdict, UPDATES)
     checks = _size(seen, "freshclam.conf", "Checks")
     verdict(checks >= 4, expected="at least 4 checks a day", observed=f"{checks} checks a day")
     updates = seen.fact("antivirus", "updates")
@@ -252,6 +281,7 @@ def test_updates_run(seen: Seen, verdict: Verdict) -> None:
     remedy="cjsm apply, which writes PrivateMirror and DatabaseCustomURL in /etc/clamav/freshclam.conf from "
     "estate.mirrors",
 )
+@or_hook(scanner_hook.signature_source)
 def test_signature_source(seen: Seen, verdict: Verdict) -> None:
     mirrors, settings = seen.organisation.estate.mirrors, seen.fact("antivirus", "settings", "freshclam.conf")
     declared = mirrors.signatures or "database.clamav.net"
@@ -269,6 +299,7 @@ def test_signature_source(seen: Seen, verdict: Verdict) -> None:
     title="Each message's scan stands in the mail log",
     remedy="cjsm apply, which sets LogSyslog, LogFacility, LogInfected and LogClean in /etc/clamav/clamav-milter.conf",
 )
+@or_hook(scanner_hook.findings_logged)
 def test_findings_logged(seen: Seen, verdict: Verdict) -> None:
     names = ("LogSyslog", "LogFacility", "LogInfected", "LogClean")
     found = {name: _setting(seen, "clamav-milter.conf", name) or "no" for name in names}

@@ -10,6 +10,7 @@ from cjsm_connect.results.judge import Verdict
 
 PACKED = ("eicar-plain", "eicar-zip", "eicar-nested")
 TOO_LARGE = 552  # RFC 1870: refused before anybody looked inside
+AWAY = "systemctl status clamav-daemon clamav-milter (or the units of antivirus.hook)"
 SCANNER = "cjsm apply; then look at clamav-daemon, clamav-milter and the age of the signatures"
 
 
@@ -38,7 +39,7 @@ def infected_is_refused(seen: Seen, verdict: Verdict, identifiers: list[str], cl
     vantage="hub",
     impact="local-active",
     title="An infected message from the hub is refused: plain, zipped and nested",
-    remedy="systemctl status clamav-daemon clamav-milter; then cjsm apply, which sets smtpd_milters in main.cf",
+    remedy=f"{AWAY}; then cjsm apply, which sets smtpd_milters in main.cf",
 )
 def test_infected_from_hub(seen: Seen, verdict: Verdict) -> None:
     name = seen.host.name
@@ -52,7 +53,7 @@ def test_infected_from_hub(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="An infected message from the hub is refused when it is just under the size limit",
-    remedy="cjsm apply: what clamd scans must be more than mail.message_size_limit",
+    remedy="cjsm apply: what clamd (or your own scanner) scans must be more than mail.message_size_limit",
 )
 def test_large_infected_from_hub(seen: Seen, verdict: Verdict) -> None:
     name = seen.host.name
@@ -66,7 +67,7 @@ def test_large_infected_from_hub(seen: Seen, verdict: Verdict) -> None:
     vantage="mail",
     impact="local-active",
     title="An infected message from the mail server is refused: plain, zipped and nested",
-    remedy="systemctl status clamav-daemon clamav-milter; then cjsm apply, which sets smtpd_milters in main.cf",
+    remedy=f"{AWAY}; then cjsm apply, which sets smtpd_milters in main.cf",
 )
 def test_infected_from_us(seen: Seen, verdict: Verdict) -> None:
     from_mail_servers(seen, verdict, PACKED)
@@ -79,7 +80,7 @@ def test_infected_from_us(seen: Seen, verdict: Verdict) -> None:
     vantage="mail",
     impact="local-active",
     title="An infected message from the mail server is refused when it is just under the size limit",
-    remedy="cjsm apply: what clamd scans must be more than mail.message_size_limit",
+    remedy="cjsm apply: what clamd (or your own scanner) scans must be more than mail.message_size_limit",
 )
 def test_large_infected_from_us(seen: Seen, verdict: Verdict) -> None:
     from_mail_servers(seen, verdict, ("eicar-large",))
@@ -113,7 +114,7 @@ def test_infected_local(seen: Seen, verdict: Verdict) -> None:
     vantage="hub",
     impact="local-active",
     title="A clean message from the hub passes the scanner",
-    remedy="systemctl status clamav-daemon clamav-milter: while the scanner is away, mail waits with 4yz",
+    remedy=f"{AWAY}: while the scanner is away, mail waits with 4yz",
 )
 def test_clean_passes(seen: Seen, verdict: Verdict) -> None:
     outcome = seen.tried(f"relay.clean:{seen.host.name}")

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from checks import patching_hook
 from checks.apt import allows, values
 from checks.framework import check
+from checks.patching_hook import or_hook
+from checks.units import must_run
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
@@ -32,6 +35,7 @@ def _clock(seen: Seen) -> float:
     remedy="cjsm apply, which sets APT::Periodic::Update-Package-Lists and Unattended-Upgrade to 1 in "
     "/etc/apt/apt.conf.d",
 )
+@or_hook(patching_hook.automatic)
 def test_automatic(seen: Seen, verdict: Verdict) -> None:
     installed = "unattended-upgrades" in seen.fact("system", "packages")
     verdict(installed, expected="unattended-upgrades installed", observed="not installed")
@@ -48,6 +52,7 @@ def test_automatic(seen: Seen, verdict: Verdict) -> None:
     title="Security fixes and point releases are both installed by themselves",
     remedy="cjsm apply, which sets Unattended-Upgrade::Origins-Pattern in /etc/apt/apt.conf.d",
 )
+@or_hook(patching_hook.stated)
 def test_origins(seen: Seen, verdict: Verdict) -> None:
     release = seen.host.release
     patterns = values(seen, "Unattended-Upgrade::Origins-Pattern")
@@ -66,6 +71,7 @@ def test_origins(seen: Seen, verdict: Verdict) -> None:
     title="No package is excluded from automatic fixes",
     remedy=f"remove Unattended-Upgrade::Package-Blacklist from /etc/apt/apt.conf.d; then {APPLY}",
 )
+@or_hook(patching_hook.stated)
 def test_nothing_excluded(seen: Seen, verdict: Verdict) -> None:
     excluded = values(seen, "Unattended-Upgrade::Package-Blacklist")
     verdict(not excluded, expected="an empty Package-Blacklist", observed=", ".join(excluded) or "empty")
@@ -78,11 +84,9 @@ def test_nothing_excluded(seen: Seen, verdict: Verdict) -> None:
     title="The timers that fetch and install are on",
     remedy=f"systemctl unmask {' '.join(TIMERS)}; then {APPLY}",
 )
+@or_hook(patching_hook.units_run)
 def test_timers_run(seen: Seen, verdict: Verdict) -> None:
-    units, files = seen.fact("system", "units"), seen.fact("system", "unit_files")
-    for timer in TIMERS:
-        state = f"{units.get(timer, {}).get('ActiveState', 'not loaded')}, {files.get(timer, 'not installed')}"
-        verdict(state == "active, enabled", expected=f"{timer}: active, enabled", observed=f"{timer}: {state}")
+    must_run(seen, verdict, TIMERS)
 
 
 @check(
@@ -92,6 +96,7 @@ def test_timers_run(seen: Seen, verdict: Verdict) -> None:
     title="The last automatic installation reported no error",
     remedy="less /var/log/unattended-upgrades/unattended-upgrades.log; then unattended-upgrade -v",
 )
+@or_hook(patching_hook.last_run)
 def test_last_run_clean(seen: Seen, verdict: Verdict) -> None:
     run = seen.fact("patching", "last_run")
     when = f"last run {_day(run['upgrade'])}, no error" if run["upgrade"] else "has not run yet"
@@ -110,6 +115,7 @@ def _day(seconds: float) -> date:
     title="Updates do not stop at a question about configuration files",
     remedy="cjsm apply, which sets Dpkg::Options --force-confold in /etc/apt/apt.conf.d",
 )
+@or_hook(patching_hook.stated)
 def test_conffiles_answered(seen: Seen, verdict: Verdict) -> None:
     options = values(seen, "DPkg::Options")
     answered = bool({"--force-confold", "--force-confnew"} & set(options))
@@ -155,6 +161,7 @@ def test_signed_archives(seen: Seen, verdict: Verdict) -> None:
     title="Package lists are fresh, so that fixes are seen",
     remedy="apt-get update; systemctl status apt-daily.service",
 )
+@or_hook(patching_hook.last_run)
 def test_lists_fresh(seen: Seen, verdict: Verdict) -> None:
     limit = seen.organisation.policy.package_list_hours
     run = seen.fact("patching", "last_run")
@@ -172,6 +179,8 @@ def test_lists_fresh(seen: Seen, verdict: Verdict) -> None:
     remedy="unattended-upgrade -v; then look why it did not happen by itself",
 )
 def test_nothing_overdue(seen: Seen, verdict: Verdict) -> None:
+    if hook := patching_hook.hook_of(seen):
+        patching_hook.overdue(seen, verdict, hook)  # and what apt knows of, whatever the hook says
     pending = seen.fact("patching", "pending")
     verdict(not pending["why"], expected="apt-get -s dist-upgrade answers", observed=pending["why"])
     limit = seen.organisation.policy.patch_days
@@ -252,6 +261,7 @@ def test_nothing_outdated_runs(seen: Seen, verdict: Verdict) -> None:
     title="No reboot has waited longer than allowed",
     remedy="systemctl reboot in the host's window (hosts.reboot_time); mail of the other side waits meanwhile",
 )
+@or_hook(patching_hook.reboot_not_overdue)
 def test_reboot_not_overdue(seen: Seen, verdict: Verdict) -> None:
     limit, reboot = seen.organisation.policy.reboot_days, seen.fact("patching", "reboot")
     kernel = seen.fact("patching", "restart")
@@ -277,6 +287,7 @@ def test_reboot_not_overdue(seen: Seen, verdict: Verdict) -> None:
     remedy="cjsm apply, which sets Unattended-Upgrade::Automatic-Reboot and Automatic-Reboot-Time from "
     "hosts.reboot_time",
 )
+@or_hook(patching_hook.stated)
 def test_reboot_window(seen: Seen, verdict: Verdict) -> None:
     on = (values(seen, "Unattended-Upgrade::Automatic-Reboot") or ["false"])[-1]
     time = (values(seen, "Unattended-Upgrade::Automatic-Reboot-Time") or ["now"])[-1]

@@ -13,6 +13,7 @@ from cjsm_connect.desired import Desired, Directory, File, Health, Memory, Packa
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.hooks import ScannerHook
 from cjsm_connect.organisation.sizes import MIB, scan_limits, scanner_memory_bytes
 
 CLAMD = "/etc/clamav/clamd.conf"
@@ -33,6 +34,25 @@ def desired(organisation: Organisation, host: Host) -> Desired:
     """The scanner belongs to the relay: everything to and from the hub passes there."""
     if host.role != "relay":
         return Desired()
+    hook = organisation.antivirus.hook
+    return _of_hook(organisation, hook) if hook else _of_clamav(organisation, host)
+
+
+def _of_hook(organisation: Organisation, hook: ScannerHook) -> Desired:
+    """A scanner of the organisation's own: started and asked, never configured. ClamAV, if it is there, is left alone:
+    neither configured nor removed."""
+    return Desired(
+        services=tuple(Service(unit, on_change="none", order=40) for unit in hook.units),
+        memory=(Memory(scanner_memory_bytes(organisation), "the virus scanner, by its maker's word"),),
+        health=(_milter_answers(hook.milter),),
+    )
+
+
+def _milter_answers(address: str) -> Health:
+    return Health("the milter speaks to Postfix", "milter", (("socket", address),))
+
+
+def _of_clamav(organisation: Organisation, host: Host) -> Desired:
     return Desired(
         packages=tuple(Package(name) for name in PACKAGES),
         directories=tuple(Directory(str(PurePosixPath(path).parent)) for path in (WAIT, DAEMON_UNIT, SOCKET_UNIT)),
@@ -46,7 +66,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
         memory=(Memory(scanner_memory_bytes(organisation), "virus signatures, also while new ones are loaded"),),
         health=(
             Health("the virus scanner answers and finds", "clamd", (("socket", CLAMD_SOCKET),)),
-            Health("the milter speaks to Postfix", "milter", (("socket", MILTER_SOCKET),)),
+            _milter_answers(MILTER_SOCKET),
         ),
     )
 

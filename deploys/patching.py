@@ -13,6 +13,7 @@ from cjsm_connect.desired import Desired, Directory, File, Health, Package, Serv
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.hooks import PatchingHook
 
 LIBRARY = "/usr/local/lib/cjsm"
 APT = "/etc/apt/apt.conf.d/60cjsm"  # after 50unattended-upgrades: the later file wins
@@ -23,11 +24,29 @@ PENDING_TIMER = f"{UNITS}/cjsm-pending-updates.timer"
 LISTS_BEFORE_REBOOT, UPGRADE_BEFORE_REBOOT = 120, 60  # minutes
 DAY = 24 * 60
 TIMERS = ("apt-daily", "apt-daily-upgrade")
+AGES_NOTED = Service("cjsm-pending-updates.timer", watches=(PENDING_TIMER,), order=25)
 PACKAGES = ("unattended-upgrades", "needrestart", "distro-info-data")
 
 
 def desired(organisation: Organisation, host: Host) -> Desired:
-    """Patching is the same on every managed host, but for its time."""
+    """Patching is the same on every managed host, but for its time; or another system patches it."""
+    hook = organisation.patching.of(host.name)
+    return _by_hook(hook) if hook else _by_apt(organisation, host)
+
+
+def _by_hook(hook: PatchingHook) -> Desired:
+    """Another system patches: it is started, and asked how it is. The age of each fix is noted, and services take up
+    replaced libraries, all the same. What we set for apt's timers before is left as it is."""
+    return Desired(
+        packages=tuple(Package(name) for name in PACKAGES if name != "unattended-upgrades"),
+        directories=(Directory(LIBRARY),),
+        files=(_taking_up(), *_ages()),
+        services=(*(Service(unit, on_change="none", order=25) for unit in hook.units), AGES_NOTED),
+        health=(_elapses(AGES_NOTED.unit),),
+    )
+
+
+def _by_apt(organisation: Organisation, host: Host) -> Desired:
     return Desired(
         packages=tuple(Package(name) for name in PACKAGES),
         directories=(Directory(LIBRARY), *(Directory(str(PurePosixPath(_drop_in(name)).parent)) for name in TIMERS)),
@@ -35,7 +54,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
         services=(
             Service("apt-daily.timer", watches=(_drop_in("apt-daily"),), order=25),
             Service("apt-daily-upgrade.timer", watches=(_drop_in("apt-daily-upgrade"),), order=25),
-            Service("cjsm-pending-updates.timer", watches=(PENDING_TIMER,), order=25),
+            AGES_NOTED,
         ),
         health=tuple(_elapses(f"{name}.timer") for name in (*TIMERS, "cjsm-pending-updates")),
     )
@@ -48,9 +67,18 @@ def _elapses(unit: str) -> Health:
 def _files(organisation: Organisation, host: Host) -> Iterator[File]:
     apt = template("patching/apt.conf.j2", reboot_time=host.reboot_time, proxy=organisation.estate.proxy)
     yield File(APT, apt, reason="security fixes and point releases are installed by themselves")
-    yield File(NEEDRESTART, template("patching/needrestart.conf.j2"), reason="services take up replaced libraries")
+    yield _taking_up()
     yield _timer("apt-daily", host, LISTS_BEFORE_REBOOT, "10min", "New package lists an hour before they are used.")
     yield _timer("apt-daily-upgrade", host, UPGRADE_BEFORE_REBOOT, "10min", "Fixes shortly before the reboot window.")
+    yield from _ages()
+
+
+def _taking_up() -> File:
+    return File(NEEDRESTART, template("patching/needrestart.conf.j2"), reason="services take up replaced libraries")
+
+
+def _ages() -> Iterator[File]:
+    """How long each fix has waited is written down: neither apt nor its lists know."""
     script = template("patching/pending-updates.j2")
     yield File(f"{LIBRARY}/pending-updates", script, mode=0o755, reason="the age of each pending fix")
     yield File(PENDING_UNIT, template("patching/pending.service.j2"), reason="the age of each pending fix")

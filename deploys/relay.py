@@ -34,7 +34,7 @@ MAPS = "/etc/cjsm/maps"
 TLS = "/etc/cjsm/tls"
 PASSWORDS = "/etc/cjsm/hub-password"
 FOLDER = Directory("/etc/cjsm")
-SCANNER = "/run/clamav/clamav-milter.ctl"
+SCANNER = "unix:/run/clamav/clamav-milter.ctl"
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 PACKAGES = (Package("postfix"), Package("postfix-lmdb"))
 # settings of an administrator's own Postfix that are not a matter of taste
@@ -85,7 +85,7 @@ def _main(organisation: Organisation, host: Host) -> str:
         message_size_limit=organisation.mail.message_size_limit,
         queue_lifetime_days=organisation.mail.queue_lifetime_days,
         cjsm_is_open=hub_is_open(organisation, host),
-        scanner=SCANNER,
+        scanner=organisation.antivirus.hook.milter if organisation.antivirus.hook else SCANNER,
     )
 
 

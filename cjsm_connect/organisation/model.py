@@ -12,6 +12,7 @@ from pydantic import SkipValidation
 
 from .application import Application
 from .estate import DeclaredFlow, Estate
+from .hooks import Antivirus, Patching
 from .hosts import Host, Vantage
 from .hub import Hub, Inner, Syslog
 from .identity import Contacts, Identity, Signatory
@@ -43,6 +44,8 @@ class Sections(Part):
     syslog: Syslog = Syslog()
     tests: Tests = Tests()
     policy: Policy = Policy()
+    antivirus: Antivirus = Antivirus()
+    patching: Patching = Patching()
     declarations: Several[Declaration] = ()
     waivers: Several[Waiver] = ()
     scope: Several[Scope] = ()

@@ -73,7 +73,10 @@ def scan_limits(mail: Mail) -> ScanLimits:
 def scanner_memory_bytes(organisation: Organisation) -> int:
     """Memory that the scanner's host needs: the public databases take over 1 GB, and twice that while new ones are
     loaded beside the old (ClamAV manual, system requirements: 3 GiB and more); a few own signatures take next to none.
+    A hook's scanner needs what its maker says.
     """
+    if organisation.antivirus.hook:
+        return organisation.antivirus.hook.memory
     return MIB << 9 if organisation.estate.mirrors.signature_files else 3 * MIB << 10
 
 

@@ -178,7 +178,8 @@ def _url(value: str) -> str:
     return value
 
 
-def _remote_path(value: str) -> str:
+def remote_path(value: str) -> str:
+    """An absolute path on a host, of plain characters; or a refusal."""
     if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value) or ".." in value.split("/"):
         raise refusal("an absolute path on that host, of letters, digits, dots and hyphens")
     return value
@@ -208,7 +209,7 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Name = Annotated[str, AfterValidator(_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-RemotePath = Annotated[str, AfterValidator(_remote_path)]
+RemotePath = Annotated[str, AfterValidator(remote_path)]
 SecretReference = Annotated[str, AfterValidator(_secret_reference)]
 Telephone = Annotated[str, AfterValidator(_telephone)]
 Text = Annotated[str, AfterValidator(_text)]

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
-from cjsm_connect.organisation.routes import hub_side_address, inner_addresses
-from cjsm_connect.probes import postfix
+from cjsm_connect.organisation.hooks import ScannerHook
+from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT, hub_side_address, inner_addresses
+from cjsm_connect.probes import hooks, postfix
 from cjsm_connect.remote.collect import STATE
 from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
 
@@ -34,7 +35,8 @@ Arguments = Callable[[Organisation, Host], dict[str, Any] | None]
 
 def system(organisation: Organisation, host: Host) -> dict[str, Any]:
     """Which units more is told of; the rest is the same for every host."""
-    return {"units": UNITS}
+    own = [unit for one in hooks.configured(organisation) if one.host == host for unit in one.hook.units]
+    return {"units": [*UNITS, *own]}
 
 
 def logging(organisation: Organisation, host: Host) -> dict[str, Any]:
@@ -97,13 +99,38 @@ def configuration(organisation: Organisation, host: Host) -> dict[str, Any]:
 
 
 def antivirus(organisation: Organisation, host: Host) -> dict[str, Any] | None:
-    """Where the scanner listens; only the relay has one."""
-    return {"socket": "/run/clamav/clamd.ctl"} if host.role == "relay" else None
+    """Where the scanner listens, or how one of the organisation's own is asked; only the relay has one."""
+    if host.role != "relay":
+        return None
+    chosen = organisation.antivirus.hook
+    return _scanner_hook(organisation, chosen) if chosen else {"socket": "/run/clamav/clamd.ctl"}
+
+
+def _scanner_hook(organisation: Organisation, chosen: ScannerHook) -> dict[str, Any]:
+    """What is asked of a hook, and whose infected messages its milter is shown: those of nobody may be let by."""
+    ours = f"postmaster@{organisation.domains.names[0]}"
+    stranger = {"sender": SELF_TEST_RECIPIENT, "recipient": SELF_TEST_RECIPIENT, "user": ""}
+    clients = {f"the hub ({address})": {"client": str(address)} for address in organisation.hub.sources}
+    for mail in organisation.mail_servers:
+        known = {f"{mail.name} ({address})": {"client": str(address), "sender": ours} for address in mail.addresses}
+        clients |= known
+    clients["the relay itself"] = {"client": "127.0.0.1", "sender": ours}
+    clients["a user who logged in"] = {"client": "127.0.0.1", "sender": ours, "user": ours}
+    return {
+        "hook": hooks.question(chosen, hooks.SCANNER),
+        "milter": chosen.milter,
+        "settings": sorted({path for paths in chosen.settings.values() for path in paths}),
+        "client": str(organisation.hub.sources[0]),
+        **stranger,
+        "clients": clients,
+    }
 
 
 def patching(organisation: Organisation, host: Host) -> dict[str, Any]:
-    """Where the first sight of each pending update is kept."""
-    return {"first_seen": "/var/lib/cjsm/patching/first-seen.json"}
+    """Where the first sight of each pending update is kept, and what says more where another system patches."""
+    told: dict[str, Any] = {"first_seen": "/var/lib/cjsm/patching/first-seen.json"}
+    hook = organisation.patching.of(host.name)
+    return {**told, "hook": hooks.question(hook, hooks.PATCHING)} if hook else told
 
 
 def access(organisation: Organisation, host: Host) -> dict[str, Any]:

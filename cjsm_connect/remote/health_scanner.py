@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from typing import Any
 
 from cjsm_connect.remote import common
+from cjsm_connect.remote import milter as milter_protocol
 
 SECONDS = 10
 # the test file of EICAR (https://www.eicar.org), in two parts so that no scanner takes this file for it
@@ -23,26 +23,20 @@ def clamd(arguments: dict[str, Any]) -> None:
 
 
 def milter(arguments: dict[str, Any]) -> None:
-    """The milter agrees on a session (SMFIC_OPTNEG, version 6); without it all mail waits. Arguments: socket.
-
-    https://github.com/emersion/go-milter/blob/master/milter-protocol.txt
-    """
-    everything = struct.pack("!III", 6, 0x1FF, 0x1FFFFF)
-    answer = asked(arguments["socket"], struct.pack("!I", 13) + b"O" + everything)
+    """The milter agrees on a session (SMFIC_OPTNEG); without it all mail waits. Arguments: socket (or inet:...)."""
+    answer = asked(arguments["socket"], milter_protocol.opening())
     if len(answer) < 17 or answer[4:5] != b"O":
         raise common.Failed(f"the milter answered {answer!r} to the beginning of a session")
 
 
-def asked(path: str, question: bytes) -> bytes:
+def asked(address: str, question: bytes) -> bytes:
     """What a program answers first on its socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(SECONDS)
-        try:
-            connection.connect(path)
+    try:
+        with milter_protocol.connected(address, SECONDS) as connection:
             connection.sendall(question)
             return connection.recv(512)
-        except OSError as error:
-            raise common.Failed(f"{path}: {error}") from error
+    except OSError as error:
+        raise common.Failed(f"{address}: {error}") from error
 
 
 def expect(reply: bytes, wanted: bytes) -> None:

@@ -39,7 +39,8 @@ def message_id(token: str, mark: str) -> str:
 def build(arguments: dict[str, Any]) -> bytes:
     """A whole message with CRLF line ends.
 
-    `content` is "clean" or "eicar"; `packing` of the attachment is "none", "zip" or "nested" (a zip in a zip in a zip);
+    `content` is "clean" or "eicar"; `packing` of the attachment is "none", "zip" or "nested" (a zip in a zip in a zip)
+    or "deep" (60 of them, which is over the limit of any scanner);
     `size` in bytes, when given, is reached by a harmless attachment BEFORE it: a scanner that looks at the beginning
     only sees nothing.
     """
@@ -87,7 +88,7 @@ def _filler(size: int) -> bytes:
 
 def _packed(data: bytes, packing: str) -> tuple[str, bytes]:
     name = "sample.bin"
-    for _ in range({"none": 0, "zip": 1, "nested": 3}[packing]):
+    for _ in range({"none": 0, "zip": 1, "nested": 3, "deep": 60}[packing]):
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr(name, data)

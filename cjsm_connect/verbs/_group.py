@@ -23,6 +23,7 @@ VERBS = {
     "verify": "verify a bundle offline with the organisation's public key",
     "review": "judge bundles by criteria, with a decision record each",
     "probe": "a relay, or many, as a stranger sees them: EHLO, STARTTLS, QUIT",
+    "hook": "ask the scanner or the patching system that is not ours: hook test",
     "status": "what differs now from what should be",
     "history": "the generations of every host, with what each replaced",
     "rollback": "back to how the hosts were after an earlier generation",

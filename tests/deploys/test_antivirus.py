@@ -107,3 +107,23 @@ def test_signatures_come_before_the_scanner_and_the_scanner_before_the_milter() 
         "clamav-daemon.service",
         "clamav-milter.service",
     ]
+
+
+HOOK = {
+    "milter": "inet:127.0.0.1:8891",
+    "units": ["vendor-engine.service", "vendor-milter.service"],
+    "status": ["/opt/vendor/bin/status"],
+    "memory": 1_000_000,
+}
+OWN = {"scanner": "hook", "hook": HOOK}
+
+
+def test_a_scanner_of_ones_own_is_started_and_asked_and_clamav_is_left_alone() -> None:
+    state = wanted(antivirus=OWN)
+    assert (state.packages, state.files, state.directories, state.absent) == ((), (), (), ())
+    assert [service.unit for service in state.services] == HOOK["units"]
+    assert {service.on_change for service in state.services} == {"none"}
+    assert [memory.amount for memory in state.memory] == [1_000_000]
+    assert [(health.probe, dict(health.arguments)) for health in state.health] == [
+        ("milter", {"socket": HOOK["milter"]})
+    ]

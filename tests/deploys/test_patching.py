@@ -114,3 +114,14 @@ def test_an_installed_update_moves_to_the_history(script: Script) -> None:
 def test_only_apt_itself_notes_that_the_lists_are_new(script: Script) -> None:
     assert "lists_updated" not in script.run("")
     assert "lists_updated" in script.run("", "updated")
+
+
+def test_where_another_system_patches_ours_keeps_out_of_its_way_and_notes_the_age_of_fixes() -> None:
+    hook = {"units": ["site-patching.timer"], "status": ["/opt/site/patch-status"], "hosts": ["mail"]}
+    patched = {"patching": {"system": "hook", "hook": hook}}
+    state, other = wanted("mail", **patched), wanted("relay", **patched)
+    assert other == wanted("relay")
+    assert [service.unit for service in state.services] == ["site-patching.timer", "cjsm-pending-updates.timer"]
+    assert "unattended-upgrades" not in {package.name for package in state.packages}
+    assert not [file.path for file in state.files if "apt" in file.path] and not state.absent
+    assert content(state, f"{LIBRARY}/pending-updates") == content(other, f"{LIBRARY}/pending-updates")

@@ -95,6 +95,13 @@ def test_the_scanner_sees_mail_from_the_network_and_from_the_host_itself() -> No
     assert not any("milter" in entry for entry in master("relay").values()), "no service has a way round it"
 
 
+def test_a_scanner_of_ones_own_is_asked_in_the_same_way_and_mail_waits_while_it_is_away() -> None:
+    hook = {"milter": "inet:[::1]:8891", "units": ["own.service"], "status": ["/opt/own"], "memory": 1}
+    text = main("relay", antivirus={"scanner": "hook", "hook": hook})
+    assert text["smtpd_milters"] == text["non_smtpd_milters"] == "inet:[::1]:8891"
+    assert text["milter_default_action"] == "tempfail"
+
+
 def test_a_recipient_list_replaces_asking() -> None:
     listed = {"mode": "file", "addresses": ["clerk@council.example"]}
     assert main("relay", recipients=listed)["relay_recipient_maps"] == "lmdb:/etc/cjsm/maps/recipients"

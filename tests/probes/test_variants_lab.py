@@ -152,21 +152,134 @@ def test_a_site_may_have_its_own_ways(lab: Lab, cjsm: Cjsm) -> None:
 
 
 @contextmanager
-def another_admin_network(lab: Lab) -> Iterator[None]:
-    """The organisation is also administered from half of another network."""
+def another_organisation(lab: Lab, *changes: tuple[str, str]) -> Iterator[None]:
+    """Other words in the organisation file, and back."""
     file = lab.organisation_folder / "organisation.toml"
-    kept = file.read_text()
-    more = 'administered_from = ["192.0.2.100", "203.0.113.128/25"]'
-    assert 'administered_from = ["192.0.2.100"]' in kept
-    file.write_text(kept.replace('administered_from = ["192.0.2.100"]', more))
+    kept = text = file.read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    file.write_text(text)
     try:
         yield
     finally:
         file.write_text(kept)
 
 
+TWO_NETWORKS = ('administered_from = ["192.0.2.100"]', 'administered_from = ["192.0.2.100", "203.0.113.128/25"]')
+OWN_PROGRAMS = """\
+[antivirus]
+scanner = "hook"
+
+[antivirus.hook]
+milter = "unix:/run/own-scanner.sock"
+units = ["clamav-daemon.service", "clamav-freshclam.service", "own-scanner.service"]
+settings = { "own-scanner.service" = ["/usr/local/sbin/own-scanner"] }
+status = ["/usr/local/sbin/own-scanner", "status", "/run/clamav/clamd.ctl"]
+memory = 500_000_000
+
+[patching]
+system = "hook"
+
+[patching.hook]
+hosts = ["mail"]
+units = ["own-patching.timer"]
+status = ["/usr/local/sbin/own-patching", "status"]
+
+[[declarations]]
+id = "patching-hook"
+statement = "All fixes of Debian, nothing excluded, no questions asked; reboots at the host's own time."
+owner = "Chris Technical"
+date = 2026-11-01
+
+[[declarations]]
+id = "scanner-hook"
+statement = "Mail waits while the engine is away; nobody is exempt; signatures come from the lab's mirror."
+owner = "Chris Technical"
+date = 2026-11-01
+
+[policy] """
+OWN_SCANNER_UNIT = """\
+[Unit]
+After=clamav-daemon.service
+[Service]
+ExecStart=/usr/local/sbin/own-scanner milter /run/own-scanner.sock /run/clamav/clamd.ctl
+ExecStartPre=-/bin/rm -f /run/own-scanner.sock
+UMask=0000
+Restart=always
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+OWN_PATCHING_UNIT = """\
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/own-patching run
+"""
+OWN_PATCHING_TIMER = """\
+[Timer]
+OnCalendar=daily
+[Install]
+WantedBy=timers.target
+"""
+
+
+def program(lab: Lab, host: str, name: str, **units: str) -> None:
+    """A program of the site's own on a host, with its units, which nobody has enabled yet."""
+    text = (Path(__file__).parents[1] / f"{name.replace('-', '_')}.py").read_text()
+    files = {f"/usr/local/sbin/{name}": f"#!/usr/bin/python3 -I\n{text}"}
+    files |= {f"/etc/systemd/system/{name}.{kind}": unit for kind, unit in units.items()}
+    for path, content in files.items():
+        assert lab.exec(host, ["tee", path], content).returncode == 0
+    shell(lab, host, f"chmod 755 /usr/local/sbin/{name}; systemctl daemon-reload")
+
+
+OWN_PATCHING = """
+systemctl disable --now apt-daily.timer apt-daily-upgrade.timer
+dpkg --purge unattended-upgrades
+rm /etc/apt/apt.conf.d/60cjsm
+systemctl start own-patching.service
+"""
+
+
+def own_patching(lab: Lab) -> None:
+    """Another system patches the mail server, and nothing of ours is left there."""
+    program(lab, "mail", "own-patching", service=OWN_PATCHING_UNIT, timer=OWN_PATCHING_TIMER)
+    shell(lab, "mail", OWN_PATCHING)
+
+
+def own_scanner(lab: Lab) -> None:
+    """Another milter than ClamAV's scans on the relay, and ClamAV's is gone."""
+    program(lab, "relay", "own-scanner", service=OWN_SCANNER_UNIT)
+    shell(lab, "relay", "systemctl disable --now clamav-milter.service; rm -f /run/clamav/clamav-milter.ctl")
+
+
 @pytest.mark.touches(*MANAGED)
-def test_mail_servers_may_be_slow_and_busy_once_and_administrators_come_from_two_networks(lab: Lab, cjsm: Cjsm) -> None:
+def test_mail_servers_may_be_slow_and_busy_once_administrators_come_from_two_networks_and_other_programs_scan_and_patch(
+    lab: Lab, cjsm: Cjsm
+) -> None:
+    own_scanner(lab)
+    own_patching(lab)
+    with another_organisation(lab, TWO_NETWORKS, ("[policy] ", OWN_PROGRAMS)):
+        assert cjsm("apply", "--yes").returncode == 0
+        slow_and_busy(lab)
+        for host in MANAGED:
+            assert "203.0.113.128/25" in shell(lab, host, "nft list ruleset")
+        assert accusations(cjsm) == []
+        assert cjsm("plan", "--only", "antivirus", "--only", "patching").returncode == 0
+        said = json.loads(cjsm("hook", "test", "--json").stdout)["hooks"]
+        met = [(one["host"], all(finding["ok"] for finding in one["findings"])) for one in said]
+        assert met == [("relay", True), ("mail", True)]
+    # each was told to come again, and came: the hub to the relay, and both ends of the inner hop
+    assert {"203.0.113.21", "192.0.2.10"} <= set(shell(lab, "relay", "cat /run/busy-once").split())
+    assert "198.51.100.10" in shell(lab, "mail", "cat /run/busy-once")
+    log = shell(lab, "relay", "cat /var/log/cjsm/mail.log")
+    assert re.search("421 4.3.2 .* busy, come again", log) and "5.7.1 own scanner: stream: " in log
+
+
+def slow_and_busy(lab: Lab) -> None:
+    """Relay and mail server turn everybody away once; the mail server takes three seconds to say hello."""
     for host in ("relay", "mail"):
         program = (Path(__file__).parent / "busy_once.py").read_text()
         assert lab.exec(host, ["tee", "/usr/local/bin/busy-once.py"], program).returncode == 0
@@ -179,12 +292,3 @@ def test_mail_servers_may_be_slow_and_busy_once_and_administrators_come_from_two
     rewritten(lab, "mail", MAIN, (r"\Z", f"{slow}\nsmtpd_helo_restrictions = {busy}\n"))
     for host in ("relay", "mail"):
         shell(lab, host, "postfix reload 2>&1")
-    with another_admin_network(lab):
-        assert cjsm("apply", "--yes", "--only", "firewall").returncode == 0
-        for host in MANAGED:
-            assert "203.0.113.128/25" in shell(lab, host, "nft list ruleset")
-        assert accusations(cjsm) == []
-    # each was told to come again, and came: the hub to the relay, and both ends of the inner hop
-    assert {"203.0.113.21", "192.0.2.10"} <= set(shell(lab, "relay", "cat /run/busy-once").split())
-    assert "198.51.100.10" in shell(lab, "mail", "cat /run/busy-once")
-    assert re.search("421 4.3.2 .* busy, come again", shell(lab, "relay", "cat /var/log/cjsm/mail.log"))

@@ -102,6 +102,25 @@ def _listeners(known: Known, host: Host) -> list[tuple[str, int]]:
     return listeners
 
 
+def hooks_scan_in_postfix(known: Known) -> Iterator[Problem]:
+    """A hook is reached by the milter protocol, which Exim does not speak."""
+    if known.antivirus is None or known.antivirus.hook is None:
+        return
+    for host in known.of_role("relay"):
+        if host.mta == "exim":
+            expected = 'mta = "postfix": Exim has no milter, so a scanner by antivirus.hook would never be asked'
+            yield known.problem(at(host, "mta"), host.mta, expected)
+
+
+def patched_hosts_exist(known: Known) -> Iterator[Problem]:
+    """A host that the hook of patching names is one of ours."""
+    hook = known.patching.hook if known.patching and known.whole("hosts") else None
+    names = [host.name for host in known.hosts]
+    for name in hook.hosts if hook else ():
+        if name not in names:
+            yield known.problem("patching.hook.hosts", name, f"some of: {', '.join(names)}")
+
+
 HOST_RULES = (
     hosts_are_told_apart,
     roles_are_filled,
@@ -109,4 +128,6 @@ HOST_RULES = (
     internet_mail_stays_off_the_relay,
     administrators_can_change_things,
     ports_are_free,
+    hooks_scan_in_postfix,
+    patched_hosts_exist,
 )

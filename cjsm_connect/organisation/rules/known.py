@@ -8,6 +8,7 @@ from typing import Any
 
 from ..application import Application
 from ..estate import DeclaredFlow, Estate
+from ..hooks import Antivirus, Patching
 from ..hosts import Host, Vantage
 from ..hub import Hub, Inner, Syslog
 from ..identity import Contacts, Identity, Signatory
@@ -41,6 +42,8 @@ class Known:
     syslog: Syslog | None
     tests: Tests | None
     policy: Policy | None
+    antivirus: Antivirus | None
+    patching: Patching | None
     declarations: tuple[Declaration, ...]
     waivers: tuple[Waiver, ...]
     scope: tuple[Scope, ...]

@@ -98,7 +98,8 @@ def updates_have_a_way(known: Known) -> Iterator[Problem]:
     if known.estate is None or known.estate.proxy or known.estate.egress:
         return
     mirrors = known.estate.mirrors
-    for key in ("packages", "security", "signatures", "addresses"):
+    clamav = known.antivirus is not None and known.antivirus.scanner == "clamav"
+    for key in ("packages", "security", *(("signatures",) if clamav else ()), "addresses"):
         if not getattr(mirrors, key):
             expected = "the mirror's place; or estate.proxy, or estate.egress with an approver"
             yield known.said(f"estate.mirrors.{key}", "nothing", expected)

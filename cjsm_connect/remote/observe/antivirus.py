@@ -8,20 +8,32 @@ import re
 import socket
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from cjsm_connect.remote import hook, messages, milter
 from cjsm_connect.remote.common import attempt, read
 from cjsm_connect.remote.messages import EICAR
 
 CONFIGURATIONS = ("clamd.conf", "clamav-milter.conf", "freshclam.conf")
-POSTFIX = ("smtpd_milters", "non_smtpd_milters", "milter_default_action", "message_size_limit")
+POSTFIX = (
+    *("smtpd_milters", "non_smtpd_milters", "milter_default_action", "message_size_limit"),
+    "smtpd_milter_maps",  # other milters, or none, for some clients
+)
 SIGNATURES = re.compile(r"\.(cvd|cld|hdb|hsb|ndb|ldb|mdb|msb)$")
 ANSWER_SECONDS = 12
+SAMPLES = {
+    "clean": {"content": "clean"},
+    "eicar": {"content": "eicar"},
+    "deep": {"content": "eicar", "packing": "deep"},
+}
 LOG_DATE = "%a %b %d %H:%M:%S %Y"
 
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`socket` is clamd's."""
+    """`socket` is clamd's; or there are `hook`, `milter`, `settings` and `clients` of a scanner that is not ours."""
+    if "hook" in arguments:
+        return hooked(arguments)
     return {
         "scanner": scanner(arguments["socket"]),
         "settings": settings(),
@@ -30,6 +42,31 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "updates": updates(read("/var/log/clamav/freshclam.log.1") + read("/var/log/clamav/freshclam.log")),
         "postfix": postfix(),
     }
+
+
+def hooked(arguments: dict[str, Any]) -> dict[str, Any]:
+    """A scanner behind a milter, as its status command tells of it and as its milter answers."""
+    with ThreadPoolExecutor(8) as pool:
+        status = pool.submit(hook.report, arguments["hook"])
+        samples = {name: pool.submit(sample, arguments, **what) for name, what in SAMPLES.items()}
+        clients = {
+            name: pool.submit(sample, {**arguments, **who}, content="eicar")
+            for name, who in arguments["clients"].items()
+        }
+        return {
+            "hook": status.result(),
+            "samples": {name: outcome.result() for name, outcome in samples.items()},
+            "clients": {name: outcome.result() for name, outcome in clients.items()},
+            "changed": {path: changed(path) for path in arguments["settings"]},
+            "postfix": postfix(),
+        }
+
+
+def sample(arguments: dict[str, Any], **what: str) -> dict[str, Any]:
+    """What the milter says to one message from a client; nothing is delivered by it."""
+    envelope = {name: arguments[name] for name in ("client", "sender", "recipient", "user")}
+    message = messages.build({**envelope, **what, "token": "scan", "mark": "scan"})
+    return milter.asked(arguments["milter"], message, envelope, ANSWER_SECONDS)
 
 
 def scanner(path: str) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import os
 import re
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from cjsm_connect.remote import hook
 from cjsm_connect.remote.common import ENVIRONMENT, attempt, read, started
 
 INSTALL = re.compile(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+) (.*?) \[\S+\]\)", re.MULTILINE)
@@ -20,7 +22,15 @@ LISTED = ("APT::Periodic::", "Unattended-Upgrade::", "DPkg::Options", "APT::Get:
 
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
-    """`first_seen` is the file in which pending-updates notes the age of each update."""
+    """`first_seen` is the file in which pending-updates notes the age of each update; `hook` asks another system."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(hook.report, arguments["hook"]) if "hook" in arguments else None
+        found = state(arguments)
+        return {**found, "hook": asked.result()} if asked else found
+
+
+def state(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the host itself knows."""
     return {
         "pending": pending(),
         "first_seen": first_seen(arguments["first_seen"]),
