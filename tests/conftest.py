@@ -3,12 +3,16 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from cjsm_connect.lab import Lab, healthy
+from cjsm_connect.lab.machine import locked
 
-NAME = os.environ.get("CJSM_TEST_LAB", "test")
+# each worker of pytest-xdist has labs of its own: test, test-1
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+NAME = os.environ.get("CJSM_TEST_LAB", "test") + WORKER.replace("gw0", "").replace("gw", "-")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,12 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def running_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """The lab `test`, healthy. One that ran before the tests is reset, and goes on running after them."""
+def running_lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab `test`, healthy. One that ran before the tests is reset, and goes on running after them.
+
+    Of several workers the first one builds the healthy state, and the others start from it.
+    """
     report = request.config.pluginmanager.getplugin("terminalreporter")
     lab = Lab(NAME, report.write_line if report else print)
     was_up = lab.running()
-    healthy.ensure(lab)
+    with locked(tmp_path_factory.getbasetemp().parent / "healthy.lock") if WORKER else nullcontext():
+        healthy.ensure(lab)
     if was_up:
         lab.reset()
     yield lab
@@ -31,9 +39,9 @@ def running_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         lab.down()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_pair(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A healthy lab with two relays; it is ended with the tests."""
+    """A healthy lab with two relays; it is ended with the tests of the file that needs it."""
     report = request.config.pluginmanager.getplugin("terminalreporter")
     lab = Lab(f"{NAME}-pair", report.write_line if report else print)
     healthy.ensure(lab, relays=2)

@@ -23,6 +23,8 @@ TIERS = {"unit": "not lab and not vm and not slow", "lab": "lab", "vm": "vm"}
 WHOLE_UNIT = "not lab and not vm"
 SLOWEST = ("--durations=15",)  # a CI run says by itself where its time goes
 SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
+TWO_LABS = ("-n", "2", "--dist", "loadgroup")  # a lab for each of two workers: most of a test on real hosts is waiting
+ALONE = {"unit": SIDE_BY_SIDE, "lab": TWO_LABS, "vm": ()}  # when nothing narrows the tier
 
 
 @click.command("test", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -38,10 +40,10 @@ def command(rooms: Any, arguments: tuple[str, ...]) -> None:
         raise CjsmError("`test` needs a clone of the repository: an installed cjsm has no tests")
     tier, rest = (arguments[0], arguments[1:]) if arguments[:1] and arguments[0] in TIERS else ("", arguments)
     if tier:
-        sys.exit(pytest(rooms.root, TIERS[tier], rest or SIDE_BY_SIDE * (tier == "unit")))
+        sys.exit(pytest(rooms.root, TIERS[tier], rest or ALONE[tier]))
     steps = [lint(rooms.root), pytest(rooms.root, WHOLE_UNIT, (*SIDE_BY_SIDE, *rest))]
     if os.geteuid() == 0 and sys.platform == "linux":
-        steps.append(pytest(rooms.root, TIERS["lab"], (*SLOWEST, *rest)))
+        steps.append(pytest(rooms.root, TIERS["lab"], (*SLOWEST, *TWO_LABS, *rest)))
     else:
         click.echo("cjsm: the lab tier was not run: it needs root on Linux", err=True)
     sys.exit(max(steps))
