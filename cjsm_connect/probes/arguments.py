@@ -46,7 +46,7 @@ def logging(organisation: Organisation, host: Host) -> dict[str, Any]:
 
 def firewall(organisation: Organisation, host: Host) -> dict[str, Any]:
     """Which table is ours, where it is kept for boot, and where dropped packets are recorded."""
-    return {"table": TABLE, "boot_path": BOOT, "log_file": LOG}
+    return {"table": TABLE, "boot_path": BOOT, "log_file": LOG, **system(organisation, host)}
 
 
 def tls(organisation: Organisation, host: Host) -> dict[str, Any] | None:

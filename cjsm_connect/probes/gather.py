@@ -36,6 +36,7 @@ class Options:
     hub: bool = False  # also handshakes with the hub
     send_test_to: str = ""  # also a message through the hub, to this address
     tries: bool = True  # without, the hosts are only read
+    texts: bool = False  # also the configuration in effect, which nobody judges: for evidence, and for a recording
     hosts: tuple[str, ...] = ()  # only these; empty for all. A try needs the others too
 
 
@@ -52,7 +53,8 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
     workers = 3 * len(places(organisation)) + 3  # a look, tries and an observation of every host may overlap
     with opened(organisation) as connections, ThreadPoolExecutor(workers) as pool:
         say(f"looking at {', '.join(host.name for host in hosts)}")
-        looks = {host.name: pool.submit(_look, connections, host, everything) for host in hosts}
+        # a look decides what may be tried
+        looks = {host.name: pool.submit(_look, connections, host, everything) for host in hosts if everything}
         for place in organisation.vantage if everything else ():
             pool.submit(connections.open, place)  # meanwhile
         found = {name: look.result() for name, look in looks.items()}
@@ -61,7 +63,9 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
         say(f"trying {len(wanted)} connections, and reading the hosts")
         tries = pool.submit(attempts.make, pool, connections, wanted, found)
         time.sleep(HEAD_START if wanted else 0)
-        observing = {host.name: pool.submit(_observe, connections, host, found[host.name]) for host in hosts}
+        observing = {
+            host.name: pool.submit(_observe, connections, host, found.get(host.name, {}), options) for host in hosts
+        }
         lists = Lists()
         listed = pool.submit(_ask_ahead, organisation, observing, lists) if options.tries else None
         outcomes = tries.result()
@@ -74,7 +78,7 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
         "started": started,
         "ended": _now(),
         "organisation": organisation.slug,
-        "lab": laboratory,
+        "lab": laboratory if everything else _laboratory(entry["facts"].get("system", {}) for entry in facts.values()),
         "hosts": facts,
         "tries": {**refused, **outcomes},
         "notes": [],
@@ -135,11 +139,13 @@ def _forbidden(options: Options, laboratory: str) -> dict[Impact, str]:
     }
 
 
-def _observe(connections: Connections, host: Host, look: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of one host; asked only if the first look came through."""
+def _observe(connections: Connections, host: Host, look: Mapping[str, Any], options: Options) -> dict[str, Any]:
+    """The facts of one host; asked only if a first look at it, where there was one, came through."""
     if "unreachable" in look:
         return {"facts": {}, "unreachable": look["unreachable"]}
     wanted = topics(connections.organisation, host)
+    if not options.texts:
+        del wanted["configuration"]
     names = tuple(f"observe.{topic}" for topic in wanted)
     arguments = {"topics": wanted, "seconds": OBSERVE_SECONDS - 5}
     asked = time.time()

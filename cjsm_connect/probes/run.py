@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -71,7 +71,8 @@ def _observing(organisation: Organisation, wanted: Wanted) -> Iterator[Callable[
         yield partial(recording.read, wanted.observed)
         return
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(gather, organisation, wanted.options, wanted.say).result
+        options = replace(wanted.options, texts=wanted.options.texts or wanted.record is not None)
+        yield pool.submit(gather, organisation, options, wanted.say).result
 
 
 def from_pytest(config: pytest.Config) -> CheckSession:

@@ -50,7 +50,16 @@ def run(argv: list[str], text: str = "", seconds: float = 30) -> str:
     Raises:
         Failed: it did not; the message says what it said last.
     """
-    code, out, err = attempt(argv, text, seconds)
+    return succeeded(argv, attempt(argv, text, seconds))
+
+
+def succeeded(argv: list[str], answer: tuple[int, str, str]) -> str:
+    """The standard output in a program's answer.
+
+    Raises:
+        Failed: it ended with another code than 0.
+    """
+    code, out, err = answer
     if code:
         said = (err.strip() or out.strip())[-800:]
         raise Failed("%s ended with %d: %s" % (" ".join(argv[:4]), code, said))

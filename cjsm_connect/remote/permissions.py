@@ -12,7 +12,8 @@ import pwd
 import stat
 from collections.abc import Iterator
 
-from cjsm_connect.remote.common import attempt
+from cjsm_connect.remote import postconf
+from cjsm_connect.remote.once import attempt
 
 QUEUES = [
     *("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop", "private"),
@@ -28,8 +29,8 @@ MOST = 20  # complaints that are told
 
 def complaints() -> list[str]:
     """One line for everything that another user could use to take over the mail system, or that stops it."""
-    code, said, err = attempt(["postconf", *NAMES])
-    setting = dict(line.partition(" = ")[::2] for line in said.splitlines())
+    code, said, err = attempt(postconf.MAIN)
+    setting = postconf.parsed(said)
     if code or not all(setting.get(name) for name in NAMES):
         return [err.strip()[-300:] or "postconf does not tell where Postfix's folders are"]
     told = [*_of_root(setting), *_of_postfix(setting), *_of_the_group(setting), *_damaged(setting)]

@@ -94,14 +94,14 @@ def command(  # noqa: PLR0913 - one parameter for each way to show a run
     sys.exit(code)
 
 
-def wanted(*, hub: bool, send_test_to: str, quiet: bool = False, **rest: Any) -> Any:
+def wanted(*, hub: bool, send_test_to: str, texts: bool = False, quiet: bool = False, **rest: Any) -> Any:
     """What the options ask for, as the checks' run understands it."""
     from cjsm_connect.probes.gather import Options
     from cjsm_connect.probes.run import Wanted
 
     # bound now: while the checks are read, standard error belongs to pytest
     say = (lambda text: None) if quiet else partial(_say, stream=sys.stderr)
-    return Wanted(Options(hub, send_test_to), say=say, **rest)
+    return Wanted(Options(hub, send_test_to, texts=texts), say=say, **rest)
 
 
 def following(run: Run) -> str:

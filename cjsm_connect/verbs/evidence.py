@@ -76,7 +76,7 @@ def make(
     now = datetime.now(UTC)
     term = statement.validity(now, asked.pop("valid_days"), asked.pop("nonce"))
     key = opened(organisation, passphrase_file, in_lab=bool(running(organisation.folder)))
-    run, observation = run_checks(organisation, wanted(**asked))
+    run, observation = run_checks(organisation, wanted(**asked, texts=True))
     files, said = signed(run, contents.gather(run, observation, organisation), organisation, key, term)
     path = organisation.folder / "evidence" / bundle.file_name(organisation.slug, now)
     content = archive.pack(files, now)

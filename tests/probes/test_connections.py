@@ -47,6 +47,18 @@ def test_the_organisations_own_file_adds_jump_hosts_but_weakens_nothing(tmp_path
     assert options["userknownhostsfile"] == "/organisation/known_hosts"
 
 
+def test_a_cheap_key_exchange_comes_first_and_the_organisations_own_choice_before_that(tmp_path: Path) -> None:
+    ours = effective("198.51.100.10", ssh_configuration(organisation(), tmp_path), tmp_path)["kexalgorithms"].split(",")
+    assert ours[0] in ("mlkem768x25519-sha256", "curve25519-sha256")
+    assert "diffie-hellman-group16-sha512" in ours  # a server that knows only others is still reached
+    own = tmp_path / "own"
+    own.write_text("Host *\n  KexAlgorithms sntrup761x25519-sha512@openssh.com\n")
+    where = organisation()
+    with_own = where.model_construct(**{**dict(where), "files": {**where.files, "ssh_config": ""}})
+    text = ssh_configuration(with_own, tmp_path).replace('"/organisation/ssh_config"', f'"{own}"')
+    assert effective("198.51.100.10", text, tmp_path)["kexalgorithms"] == "sntrup761x25519-sha512@openssh.com"
+
+
 def test_without_pinned_keys_nobody_is_asked() -> None:
     where = organisation()
     unpinned = where.model_construct(**{**dict(where), "files": {}})

@@ -199,7 +199,12 @@ def test_a_reading_that_could_not_tell_is_no_pair() -> None:
 def test_hosts_can_be_read_without_any_try_and_some_of_them_only(estate: Estate) -> None:
     observation = gather(estate.organisation, Options(tries=False, hosts=("relay",)))
     assert list(observation["hosts"]) == ["relay"] and observation["tries"] == {}
-    assert estate.asked == [("relay", "look:look"), ("relay", "observe.host:observe")]
+    assert estate.asked == [("relay", "observe.host:observe")]
+
+
+def test_the_texts_of_the_configuration_are_only_read_when_they_are_wanted(estate: Estate) -> None:
+    assert "configuration" not in gather(estate.organisation)["hosts"]["relay"]["facts"]
+    assert "configuration" in gather(estate.organisation, Options(texts=True))["hosts"]["relay"]["facts"]
 
 
 def test_lists_of_revoked_certificates_are_asked_for_while_the_tries_go_on(

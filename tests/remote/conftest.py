@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from cjsm_connect.remote import collect, common, firewall, lock, staging, undo
+from cjsm_connect.remote import collect, common, firewall, lock, once, staging, undo
 
 TABLE = "inet cjsm"
 OLD = "table inet cjsm {\n\tchain input { }\n}\n"
 NEW = "table inet cjsm {\n\tchain input { tcp dport 22 accept }\n}\n"
 STOCK = "#!/usr/sbin/nft -f\n\nflush ruleset\n"
+
+
+@pytest.fixture(autouse=True)
+def another_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test is a look of its own: what programs told in another one is forgotten."""
+    monkeypatch.setattr(once, "_ASKED", {})
 
 
 class Machine:

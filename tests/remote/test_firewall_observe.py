@@ -84,10 +84,16 @@ def test_tables_of_others_are_shown_with_their_hooks(monkeypatch: pytest.MonkeyP
         },
         {"rule": {"family": "ip", "table": "nat", "chain": "in", "expr": []}},
     ]
-    monkeypatch.setattr(common, "attempt", lambda argv, text="", seconds=30: (0, json.dumps({"nftables": ruleset}), ""))
-    found = firewall.observe({"table": "inet cjsm", "boot_path": "/nowhere", "log_file": "/nowhere"})
+    units = "Id=nftables.service\nUnitFileState=disabled\n\nId=ulogd2.service\nActiveState=failed\n"
+
+    def attempt(argv: list[str], _text: str = "", _seconds: float = 30) -> tuple[int, str, str]:
+        return 0, units if argv[0] == "systemctl" else json.dumps({"nftables": ruleset}), ""
+
+    monkeypatch.setattr(common, "attempt", attempt)
+    found = firewall.observe({"table": "inet cjsm", "boot_path": "/nowhere", "log_file": "/nowhere", "units": []})
     assert found["dormant"] is True
     assert found["foreign"] == {
         "ip nat": [{"name": "in", "type": "nat", "hook": "prerouting", "policy": "accept", "rules": 1, "acts": []}]
     }
     assert found["log"]["exists"] is False
+    assert (found["boot"]["enabled"], found["log"]["recorder"]) == (False, "failed")

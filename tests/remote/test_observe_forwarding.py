@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from cjsm_connect.remote import postconf
 from cjsm_connect.remote.observe import access, forwarding
 
 OWN = {"own": ["council.example", "mail.council.example"]}
@@ -22,6 +23,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         return (0, file.read_text(), "") if file.exists() else (1, "", "no such thing")
 
     monkeypatch.setattr(forwarding, "attempt", attempt)
+    monkeypatch.setattr(postconf, "attempt", attempt)
     monkeypatch.setattr(forwarding, "JOBS", (f"{tmp_path}/crontab",))
     monkeypatch.setattr(forwarding, "APT", f"{tmp_path}/apt.conf")
     monkeypatch.setattr(forwarding.pwd, "getpwall", lambda: [SimpleNamespace(pw_dir=f"{tmp_path}/home")])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cjsm_connect.remote.observe import patching
+from cjsm_connect.remote.observe import patching, system
 
 SIMULATED = """\
 Reading package lists...
@@ -179,3 +179,10 @@ def test_a_reboot_that_is_asked_for_again_waits_since_it_was_first_asked_for(
 
 def test_a_file_that_is_not_there_was_never_written(tmp_path: Path) -> None:
     assert patching.first_written(str(tmp_path / "nothing")) == 0
+
+
+def test_packages_that_are_held_are_told_whether_installed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = "ii \tpostfix\t3.10\nhi \tclamav\t1.4\nhn \tnever\t\nrc \tgone\t1\n"
+    monkeypatch.setattr(system, "run", lambda argv: listed)
+    assert patching.held() == ["clamav", "never"]
+    assert system.packages() == {"postfix": "3.10", "clamav": "1.4"}

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cjsm_connect.remote.observe import domains, relay, tls
+from cjsm_connect.remote import common, postconf
+from cjsm_connect.remote.observe import antivirus, domains, forwarding, logging, relay, tls
 
 pytestmark = pytest.mark.slow
 
@@ -119,17 +120,37 @@ def test_a_table_that_was_not_compiled_again_is_not_as_its_source(
 
 def test_a_domain_is_taken_by_name_by_file_or_by_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "names").write_text("file.example\n")
-    answers = {
-        "postconf -xh mydestination": (
-            0,
-            f"Name.example, localhost, {tmp_path}/names\n\nmysql:/etc/postfix/domains.cf\n\n",
-            "",
-        ),
-        "postmap -q - mysql:/etc/postfix/domains.cf": (0, "table.example\tOK\n", ""),
-    }
-    programs(monkeypatch, domains, answers)
+    main = f"mydestination = Name.example, localhost, {tmp_path}/names\nrelay_domains = mysql:/etc/postfix/domains.cf\n"
+    programs(monkeypatch, postconf, {"postconf -x": (0, main, "")})
+    programs(monkeypatch, domains, {"postmap -q - mysql:/etc/postfix/domains.cf": (0, "table.example\tOK\n", "")})
     asked = ["name.example", "file.example", "table.example", "forgotten.example"]
     assert domains.taken(asked) == asked[:3]
+
+
+def test_all_topics_together_ask_postfix_for_its_settings_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def attempt(argv: list[str], _text: str = "", _seconds: float = 30) -> tuple[int, str, str]:
+        asked.append(" ".join(argv))
+        return 0, "smtpd_milters = x\n" if argv[0] == "postconf" else "", ""
+
+    monkeypatch.setattr(common, "attempt", attempt)
+    relay.observe({"parameters": ["smtpd_milters"], "lookups": {}, "watched": []})
+    domains.observe({"folder": "/none", "names": [], "domains": []})
+    forwarding.observe({"own": []})
+    assert antivirus.postconf.by_name(antivirus.POSTFIX)["smtpd_milters"] == ["x", "x"]
+    assert logging.postconf.by_name(("smtp_tls_loglevel",)) == {}
+    assert sorted(one for one in asked if one.startswith("postconf")) == [
+        "postconf -M",
+        "postconf -Px",
+        "postconf -n",
+        "postconf -x",
+    ]
+
+
+def test_the_keys_of_a_listed_table_are_found_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs(monkeypatch, relay, {"postmap -s lmdb:/maps/x": (0, "council.example\tOK\nb.example\tNO\n", "")})
+    assert relay.answered("lmdb:/maps/x", ["Council.example", "gone.example"]) == {"Council.example": "OK"}
 
 
 def test_recipients_are_counted_by_domain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

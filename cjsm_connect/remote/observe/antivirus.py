@@ -8,10 +8,9 @@ import re
 import socket
 import struct
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from cjsm_connect.remote import hook, messages, milter
+from cjsm_connect.remote import hook, messages, milter, postconf
 from cjsm_connect.remote.common import attempt, read
 from cjsm_connect.remote.messages import EICAR
 
@@ -40,12 +39,14 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "changed": {name: changed("/etc/clamav/" + name) for name in CONFIGURATIONS},
         "databases": databases(),
         "updates": updates(read("/var/log/clamav/freshclam.log.1") + read("/var/log/clamav/freshclam.log")),
-        "postfix": postfix(),
+        "postfix": postconf.by_name(POSTFIX),  # what Postfix does with mail and milters
     }
 
 
 def hooked(arguments: dict[str, Any]) -> dict[str, Any]:
     """A scanner behind a milter, as its status command tells of it and as its milter answers."""
+    from concurrent.futures import ThreadPoolExecutor  # other hosts need not pay for it
+
     with ThreadPoolExecutor(8) as pool:
         status = pool.submit(hook.report, arguments["hook"])
         samples = {name: pool.submit(sample, arguments, **what) for name, what in SAMPLES.items()}
@@ -58,7 +59,7 @@ def hooked(arguments: dict[str, Any]) -> dict[str, Any]:
             "samples": {name: outcome.result() for name, outcome in samples.items()},
             "clients": {name: outcome.result() for name, outcome in clients.items()},
             "changed": {path: changed(path) for path in arguments["settings"]},
-            "postfix": postfix(),
+            "postfix": postconf.by_name(POSTFIX),
         }
 
 
@@ -169,13 +170,3 @@ def run_of(text: str) -> dict[str, Any]:
     errors = [line.partition(" -> ")[2][:200] for line in rest.splitlines() if "ERROR: " in line]
     ok = not errors and re.search(r"up-to-date|up to date| updated \(", rest) is not None
     return {"at": seconds(first), "ok": ok, "errors": errors[:3]}
-
-
-def postfix() -> dict[str, list[str]]:
-    """What Postfix does with mail and milters: {name: values}, main.cf first, then those of single services."""
-    code, out, _ = attempt(["postconf", "-x", *POSTFIX])
-    if code:
-        return {}
-    _, overrides, _ = attempt(["postconf", "-Px"])
-    rows = [line.partition("=")[::2] for line in (out + overrides).splitlines()]
-    return {name: [value.strip() for key, value in rows if key.strip().split("/")[-1] == name] for name in POSTFIX}

@@ -11,10 +11,10 @@ import os
 import re
 from typing import Any
 
-from cjsm_connect.remote.common import attempt, digest, read
+from cjsm_connect.remote.common import digest, read
+from cjsm_connect.remote.once import attempt
 
 LARGEST = 256 * 1024  # bytes of one text
-SECONDS = 8
 HIDDEN = "(redacted)"
 # "HTTPProxyPassword x", "Acquire::http::Proxy "http://user:secret@proxy:3128";" and the like
 PASSWORD = re.compile(
@@ -27,7 +27,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments: commands (lists of words), files (glob patterns). What is not installed or not there is left out."""
     texts = {}
     for argv in arguments["commands"]:
-        code, said, complaint = attempt(argv, seconds=SECONDS)
+        code, said, complaint = attempt(argv)
         if code != 127:
             texts[" ".join(argv)] = clean(said if code == 0 else "ended with %d: %s" % (code, complaint))
     for path in paths(arguments["files"]):

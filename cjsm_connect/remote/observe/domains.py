@@ -7,7 +7,9 @@ import os
 from collections import Counter
 from typing import Any
 
-from cjsm_connect.remote.common import attempt, read
+from cjsm_connect.remote import postconf
+from cjsm_connect.remote.common import read
+from cjsm_connect.remote.once import attempt
 
 # postconf(5): the lists of domains that a Postfix takes mail for
 CLASSES = ("mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains")
@@ -20,13 +22,14 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "set": os.path.realpath(arguments["folder"]),
         "tables": {name: table(os.path.join(arguments["folder"], name)) for name in arguments["names"]},
         "taken": taken(arguments["domains"]),
-        "parents": attempt(["postconf", "-hx", "parent_domain_matches_subdomains"])[1].strip(),
+        "parents": postconf.main().get("parent_domain_matches_subdomains", ""),
     }
 
 
 def taken(domains: list[str]) -> list[str]:
     """Those of the domains that Postfix takes mail for: by name, in a file of names, or in a table of any kind."""
-    _, lists, _ = attempt(["postconf", "-xh", *CLASSES])
+    main = postconf.main()
+    lists = " ".join(main.get(name, "") for name in CLASSES)
     found: set[str] = set()
     for entry in lists.replace(",", " ").split():
         if ":/" in entry:

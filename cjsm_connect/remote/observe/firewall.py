@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from cjsm_connect.remote import common, firewall
+from cjsm_connect.remote.observe import system
 
 SYSCTLS = (
     "net/ipv4/ip_forward",
@@ -20,14 +21,16 @@ SYSCTLS = (
     "net/ipv6/conf/all/accept_redirects",
 )
 WATCHING = {"match", "counter", "log", "limit"}
+RECORDER = "ulogd2.service"  # writes dropped packets down
 VERDICTS = ("accept", "drop", "reject", "return", "queue", "continue")
 
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments: table ("inet cjsm"), boot_path, log_file."""
+    """Arguments: table ("inet cjsm"), boot_path, log_file, and the `units` that system.py asks about."""
     ruleset = json.loads(common.run([firewall.NFT, "-j", "list", "ruleset"]) or '{"nftables": []}')["nftables"]
     table = arguments["table"]
-    boot = firewall.state(arguments)
+    units = system.named_units(arguments["units"])
+    boot = firewall.state(arguments, units[firewall.SERVICE]["UnitFileState"])
     return {
         "present": any(name_of(item["table"]) == table for item in ruleset if "table" in item),
         "dormant": any("dormant" in flags(item["table"]) for item in of(table, "table", ruleset)),
@@ -38,7 +41,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "unconfirmed": firewall.armed(),
         "listing": firewall.live(table),
         "sysctls": {name.replace("/", "."): common.read("/proc/sys/" + name).strip() for name in SYSCTLS},
-        "log": {**log(arguments["log_file"]), "recorder": recorder()},
+        "log": {**log(arguments["log_file"]), "recorder": units[RECORDER]["ActiveState"]},
     }
 
 
@@ -155,11 +158,6 @@ def rules_in(table: str, chain: str, ruleset: list[dict[str, Any]]) -> list[dict
 def acts(rules: list[dict[str, Any]]) -> list[str]:
     """What rules do beside looking, counting and writing down: the names of their statements (libnftables-json(5))."""
     return sorted({name for rule in rules for statement in rule.get("expr", []) for name in statement} - WATCHING)
-
-
-def recorder() -> str:
-    """The state of the service that writes dropped packets down."""
-    return common.attempt(["systemctl", "is-active", "ulogd2.service"])[1].strip()
 
 
 def log(path: str) -> dict[str, Any]:

@@ -12,7 +12,9 @@ import pwd
 import re
 from typing import Any
 
-from cjsm_connect.remote.common import attempt, read
+from cjsm_connect.remote import postconf
+from cjsm_connect.remote.common import read
+from cjsm_connect.remote.once import attempt
 
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]*[A-Za-z0-9]")
 # postconf(5): copies, and addresses that are replaced by others
@@ -32,7 +34,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     A kind is "forward" or "automatic". "unread" are tables that cannot be listed, such as those of a directory server.
     """
     own = set(arguments["own"])
-    values = _settings((*COPIES, *REWRITTEN))
+    values = postconf.everywhere((*COPIES, *REWRITTEN))
     # a setting may hold the address itself: always_bcc, static:ADDRESS, inline:{ ... }
     rows = [("forward", where, text) for where, text in [*values, *_tables(values), *_home_files()]]
     rows += [("automatic", where, text) for where, text in _jobs()]
@@ -49,18 +51,6 @@ def outside(text: str, own: set[str]) -> list[str]:
 
 def _ours(domain: str, own: set[str]) -> bool:
     return any(domain == name or domain.endswith("." + name) for name in own)
-
-
-def _settings(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Each setting as main.cf and each service of master.cf have it: (where, value)."""
-    found = [_row(line) for line in attempt(["postconf", "-x", *names])[1].splitlines()]
-    found += [row for row in map(_row, attempt(["postconf", "-Px"])[1].splitlines()) if row[0].split("/")[-1] in names]
-    return found
-
-
-def _row(line: str) -> tuple[str, str]:
-    name, _, value = line.partition("=")
-    return name.strip(), value.strip()
 
 
 def _tables(values: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from cjsm_connect.remote import once, postconf
 from cjsm_connect.remote.common import attempt, patience, read
 
 DAY_FILE = re.compile(r"-(\d{4})-?(\d{2})-?(\d{2})(\.gz|\.xz|\.zst)?$")
@@ -31,7 +32,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "lost": lost(),
         "disk": disk(arguments["mail_log"]),
         "time": synchronisation(),
-        "postfix": postfix(),
+        "postfix": postconf.by_name(("smtp_tls_loglevel", "smtpd_tls_loglevel")),  # what it logs of TLS
     }
 
 
@@ -128,7 +129,7 @@ def pattern(said: str, path: str) -> dict[str, Any]:
 
 def journal() -> dict[str, Any]:
     """journald's effective settings (later files win, journald.conf(5)) and whether its store outlives a reboot."""
-    _, out, _ = attempt(["systemd-analyze", "cat-config", "systemd/journald.conf"])
+    _, out, _ = once.attempt(["systemd-analyze", "cat-config", "systemd/journald.conf"])
     settings = dict(re.findall(r"^(\w+)=(.*)$", out, re.MULTILINE))
     return {
         "settings": settings,
@@ -159,11 +160,10 @@ def statements(kind: str, text: str) -> list[dict[str, Any]]:
 
 def lost() -> dict[str, Any]:
     """What journald and rsyslog said in the last day of messages that they dropped."""
-    ask = ["journalctl", "-q", "--no-pager", "--since=-24h", "-o", "short-iso", "-n", "20", "--grep", LOST]
-    said = []
-    for source in ("_SYSTEMD_UNIT=systemd-journald.service", "_SYSTEMD_UNIT=rsyslog.service"):
-        said += attempt([*ask, source], seconds=10)[1].splitlines()
-    return {"messages": [line[:300] for line in said]}
+    ask = ["journalctl", "-q", "--no-pager", "--since=-24h", "-o", "short-iso", "-n", "40", "--grep", LOST]
+    # matches of one field are alternatives, journalctl(1)
+    sources = ["_SYSTEMD_UNIT=%s.service" % name for name in ("systemd-journald", "rsyslog")]
+    return {"messages": [line[:300] for line in attempt([*ask, *sources], seconds=10)[1].splitlines()]}
 
 
 def disk(path: str) -> dict[str, Any]:
@@ -209,14 +209,3 @@ def tracking() -> tuple[dict[str, str], str]:
     code, out, err = attempt(["chronyc", "-n", "-c", "tracking"], seconds=5)
     row = dict(zip(TRACKING.split(), out.strip().split(",")))
     return (row, "") if not code and "leap" in row else ({}, (err or out).strip()[:200])
-
-
-def postfix() -> dict[str, Any]:
-    """What Postfix logs of TLS: {name: effective values, main.cf first}; {} where there is no Postfix."""
-    names = ["smtp_tls_loglevel", "smtpd_tls_loglevel"]
-    code, out, _ = attempt(["postconf", "-x", *names])
-    if code:
-        return {}
-    _, overrides, _ = attempt(["postconf", "-Px"])
-    rows = [line.partition("=")[::2] for line in (out + overrides).splitlines()]
-    return {name: [value.strip() for key, value in rows if key.strip().endswith(name)] for name in names}

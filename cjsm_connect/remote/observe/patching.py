@@ -14,6 +14,7 @@ from typing import Any
 
 from cjsm_connect.remote import hook
 from cjsm_connect.remote.common import ENVIRONMENT, attempt, read, started
+from cjsm_connect.remote.observe import system
 
 INSTALL = re.compile(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+) (.*?) \[\S+\]\)", re.MULTILINE)
 LOG_FOLDER = "/var/log/unattended-upgrades"
@@ -38,7 +39,7 @@ def state(arguments: dict[str, Any]) -> dict[str, Any]:
         "sources": sources(),
         "believed": believed(),
         "configuration": configuration(),
-        "held": attempt(["apt-mark", "showhold"])[1].split(),
+        "held": held(),
         "last_run": last_run(),
         "reboot": reboot(),
         "restart": restart(),
@@ -102,6 +103,11 @@ def configuration() -> dict[str, list[str]]:
         if match and match.group(2) and match.group(1).lower().startswith(tuple(name.lower() for name in LISTED)):
             found.setdefault(match.group(1), []).append(match.group(2))
     return found
+
+
+def held() -> list[str]:
+    """Packages that somebody has told dpkg to leave as they are; apt-mark(8) hold."""
+    return [name for status, name, _ in system.known_packages() if status.startswith("h")]
 
 
 def last_run() -> dict[str, Any]:

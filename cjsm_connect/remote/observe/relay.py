@@ -8,8 +8,9 @@ import re
 from collections import Counter
 from typing import Any
 
-from cjsm_connect.remote import permissions
-from cjsm_connect.remote.common import attempt, read, started
+from cjsm_connect.remote import permissions, postconf
+from cjsm_connect.remote.common import read, started
+from cjsm_connect.remote.once import attempt
 
 TABLE = re.compile(r"\b(?:lmdb|hash|btree|cdb|texthash|cidr|pcre|regexp):/[^\s,}]+")
 
@@ -20,12 +21,13 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     The tables asked are those that the effective setting names, not those that were installed.
     """
     complaints: list[str] = []
-    main = settings(said(complaints, "postconf", "-x", "mail_version", *arguments["parameters"]))
-    found = services(said(complaints, "postconf", "-M"), said(complaints, "postconf", "-Px"))
+    everything = postconf.parsed(said(complaints, *postconf.MAIN))
+    main = {name: everything[name] for name in arguments["parameters"] if name in everything}
+    found = services(said(complaints, "postconf", "-M"), said(complaints, *postconf.SERVICES))
     said(complaints, "postconf", "-n")
     complaints += permissions.complaints()
     return {
-        "version": main.pop("mail_version", ""),
+        "version": everything.get("mail_version", ""),
         "main": main,
         "services": found,
         "complaints": complaints,
@@ -42,12 +44,6 @@ def said(complaints: list[str], *command: str) -> str:
     return out
 
 
-def settings(text: str) -> dict[str, Any]:
-    """The output of postconf(1): {name: value}."""
-    rows = (line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return {name.strip(): value.strip() for name, value in rows}
-
-
 def services(entries: str, options: str) -> dict[str, Any]:
     """master.cf: {"NAME/TYPE": {chroot, command, options: {parameter: value}}}; postconf(1) -M and -P."""
     found: dict[str, Any] = {}
@@ -55,7 +51,7 @@ def services(entries: str, options: str) -> dict[str, Any]:
         fields = line.split(None, 8)
         if len(fields) > 7:
             found[spelled(fields[0] + "/" + fields[1])] = {"chroot": fields[4], "command": fields[7], "options": {}}
-    for name, value in settings(options).items():
+    for name, value in postconf.parsed(options).items():
         service, _, parameter = name.rpartition("/")
         if spelled(service) in found:
             found[spelled(service)]["options"][parameter] = value
@@ -84,10 +80,16 @@ def looked_up(main: dict[str, Any], found: dict[str, Any], wanted: dict[str, Any
 
 
 def answered(table: str, keys: list[str]) -> dict[str, Any]:
-    """The keys that a table knows, with what it says of them; postmap(1) -q."""
+    """The keys that a table knows, with what it says of them; postmap(1) -q.
+
+    A table of the default type is listed instead, -s, as other topics do; its keys are in lower case.
+    """
+    if table.startswith("lmdb:"):
+        rows = dict(line.split("\t", 1) for line in attempt(["postmap", "-s", table])[1].splitlines() if "\t" in line)
+        return {key: rows[key.lower()] for key in keys if key.lower() in rows}
     _, out, _ = attempt(["postmap", "-q", "-", table], "".join(key + "\n" for key in keys))
-    rows = (line.split("\t", 1) for line in out.splitlines() if "\t" in line)
-    return {key: value for key, value in rows if key in keys}
+    answers = (line.split("\t", 1) for line in out.splitlines() if "\t" in line)
+    return {key: value for key, value in answers if key in keys}
 
 
 def queue() -> dict[str, Any]:

@@ -11,7 +11,8 @@ import shlex
 import time
 from typing import Any
 
-from cjsm_connect.remote.common import attempt, read, run
+from cjsm_connect.remote.common import read
+from cjsm_connect.remote.once import run
 
 UNIT_KINDS = "service,timer,socket,path"
 BLOCK = "/sys/class/block/"
@@ -75,15 +76,19 @@ def release() -> dict[str, Any]:
 
 def kernel() -> dict[str, Any]:
     """The running kernel, and the kind of container if this is one ("none" on a machine of its own)."""
-    _, container, _ = attempt(["systemd-detect-virt", "--container"])
-    return {"release": platform.release(), "container": container.strip() or "none"}
+    # systemd notes there what it runs in, https://systemd.io/CONTAINER_INTERFACE; systemd-detect-virt(1) reads it too
+    return {"release": platform.release(), "container": read("/run/systemd/container").strip() or "none"}
 
 
 def packages() -> dict[str, Any]:
     """Installed packages and their versions; dpkg-query(1)."""
+    return {name: version for status, name, version in known_packages() if status.startswith(("ii", "hi"))}
+
+
+def known_packages() -> list[list[str]]:
+    """What dpkg knows of each package: status (two letters: wanted, is), name, version; dpkg-query(1)."""
     listed = run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\t${Version}\n"])
-    rows = (line.split("\t") for line in listed.splitlines())
-    return {name: version for status, name, version in rows if status.startswith(("ii", "hi"))}
+    return [line.split("\t") for line in listed.splitlines()]
 
 
 def loaded_units() -> dict[str, Any]:
