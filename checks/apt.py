@@ -17,6 +17,12 @@ def values(seen: Seen, name: str) -> list[str]:
     return [value for key, values in configuration.items() if key.lower() == name.lower() for value in values]
 
 
+def short_patterns(seen: Seen) -> list[str]:
+    """Unattended-Upgrade::Allowed-Origins, the older way to say it (ORIGIN:ARCHIVE), as patterns."""
+    pairs = [text.partition(":") for text in values(seen, "Unattended-Upgrade::Allowed-Origins")]
+    return [f"origin={origin.replace('${distro_id}', 'Debian')},archive={archive}" for origin, _, archive in pairs]
+
+
 def allows(pattern: str, archive: Mapping[str, str], release: str) -> bool:
     """Does a pattern such as origin=Debian,codename=${distro_codename},label=Debian allow this archive?"""
     asked = [part.partition("=") for part in pattern.replace("${distro_codename}", release).split(",")]

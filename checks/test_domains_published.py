@@ -32,7 +32,8 @@ def spf(seen: Seen, domain: str) -> str:
     found = texts(seen, domain, "v=spf1")
     if wrong := single(domain, found):
         return wrong
-    closed = re.search(r"\s([-~]all|redirect=\S+)\s*$", found[0], re.IGNORECASE)
+    # a modifier such as exp= may come behind (section 6)
+    closed = re.search(r"\s([-~]all|redirect=\S+)(\s|$)", found[0], re.IGNORECASE)
     return "" if closed else f"{domain}: {found[0]!r} does not say that other senders are wrong"
 
 
@@ -40,7 +41,7 @@ def dkim(seen: Seen, domain: str) -> str:
     """RFC 6376, 3.6.1: a key; an empty p= is a key that was withdrawn."""
     records = seen.tried(PUBLISHED)["records"]
     for name in keys(seen.organisation, domain):
-        if any(re.search(r"\bp=[A-Za-z0-9+/]", text) for text in records[f"{name} TXT"]):
+        if any(re.search(r"\bp\s*=\s*[A-Za-z0-9+/]", text) for text in records[f"{name} TXT"]):
             return ""
     return f"{domain}: no key at {', '.join(keys(seen.organisation, domain)) or 'any declared selector'}"
 

@@ -10,7 +10,10 @@ from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "relay,mail,firewall"
-UNITED_KINGDOM = ("united kingdom", "uk", "great britain", "england", "scotland", "wales", "northern ireland")
+UNITED_KINGDOM = {
+    *("united kingdom", "the united kingdom", "uk", "the uk", "gb", "great britain"),
+    *("england", "scotland", "wales", "northern ireland"),
+}
 
 
 @check(
@@ -82,7 +85,7 @@ def test_no_failed_units(seen: Seen, verdict: Verdict) -> None:
 
 def in_united_kingdom(place: str) -> bool:
     """Places are written freely, the country last: "Exampleton, England"."""
-    return place.rpartition(",")[2].strip().lower() in UNITED_KINGDOM
+    return place.rpartition(",")[2].replace(".", "").strip().lower() in UNITED_KINGDOM
 
 
 @check(

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from checks import patching_hook
-from checks.apt import allows, values
+from checks.apt import allows, short_patterns, values
 from checks.framework import check
 from checks.patching_hook import or_hook
 from checks.units import must_run
@@ -55,11 +55,14 @@ def test_automatic(seen: Seen, verdict: Verdict) -> None:
 @or_hook(patching_hook.stated)
 def test_origins(seen: Seen, verdict: Verdict) -> None:
     release = seen.host.release
-    patterns = values(seen, "Unattended-Upgrade::Origins-Pattern")
+    patterns = [*values(seen, "Unattended-Upgrade::Origins-Pattern"), *short_patterns(seen)]
     security = {"origin": "Debian", "label": "Debian-Security", "codename": f"{release}-security"}
     point = {"origin": "Debian", "label": "Debian", "codename": release}
+    # a pattern may ask for the suite too ("stable-security"), which only the archive itself knows
+    suites = {row["codename"]: row["suite"] for row in seen.fact("patching").get("archives", ())}
     for what, archive in (("security fixes", security), ("point releases", point)):
-        allowed = any(allows(pattern, archive, release) for pattern in patterns)
+        full = {**archive, "suite": suites.get(archive["codename"], "")}
+        allowed = any(allows(pattern, full, release) for pattern in patterns)
         observed = f"{what}: {'allowed' if allowed else 'not allowed'} by {len(patterns)} patterns"
         verdict(allowed, expected=f"{what} among Origins-Pattern", observed=observed)
 
