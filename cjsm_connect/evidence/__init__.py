@@ -12,6 +12,7 @@ STATEMENT = "statement.json"
 DSSE = "statement.dsse.json"
 CMS = "statement.cms"
 SIGNATURE_FILES = frozenset({STATEMENT, DSSE, CMS})
+TIMESTAMP = "statement.tsr"  # may be there; the only file that neither signature covers, as it comes after them
 
 
 class EvidenceError(CjsmError):

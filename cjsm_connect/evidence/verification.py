@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cjsm_connect.results import Status
 from cjsm_connect.results.catalogue import edition
 
-from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, Refused, archive, cms, dsse, shown
+from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, TIMESTAMP, Refused, archive, cms, dsse, shown, timestamps
 from .keys import LONGEST_NAME
 from .statement import Statement, read, timestamp
 from .strict_json import parse_object
@@ -25,11 +26,15 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome. `statement` and `files` are there only when the signatures stood; trust them only if `genuine`."""
+    """The outcome. `statement` and `files` are there only when the signatures stood; trust them only if `genuine`.
+
+    `stamped`: when a timestamp authority of the reader's saw the signature; None when none was given.
+    """
 
     problems: tuple[str, ...]
     statement: Statement | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
+    stamped: datetime | None = None
 
     @property
     def genuine(self) -> bool:
@@ -39,11 +44,12 @@ class Verification:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads: the organisation that the key was given for, and the version of the reader's own catalogue. "" of
-    either is not compared."""
+    """Who reads: the organisation that the key was given for, the version of the reader's own catalogue, and the roots
+    of the timestamp authorities that the reader trusts. What is empty is not compared."""
 
     whose: str = ""
     catalogue: str = ""
+    authorities: Sequence[x509.Certificate] = ()
 
 
 def verify(
@@ -74,7 +80,24 @@ def verify_files(
         doubts += _result_problems(files, statement)
     doubts += [*_time_problems(statement, now), *_nonce_problems(statement, nonce)]
     doubts += [*_organisation_problems(statement, reader.whose), *_catalogue_problems(statement, reader.catalogue)]
-    return Verification(tuple(doubts), statement, files)
+    stamped = _stamped(files, statement, reader.authorities) if reader.authorities else None
+    if isinstance(stamped, str):
+        return Verification((*doubts, stamped), statement, files)
+    return Verification(tuple(doubts), statement, files, stamped)
+
+
+def _stamped(files: Mapping[str, bytes], statement: Statement, authorities: timestamps.Roots) -> datetime | str:
+    """When the signature was seen by one of the authorities, or what is wrong with the timestamp."""
+    if TIMESTAMP not in files:
+        return f"{TIMESTAMP} is missing: expected a timestamp by the authority that was given"
+    try:
+        found = timestamps.verified(files[TIMESTAMP], files[CMS], authorities)
+    except Refused as refusal:
+        return str(refusal)
+    said = statement.predicate
+    if said.not_before - CLOCK_TOLERANCE <= found <= said.not_after:
+        return found
+    return f"{TIMESTAMP}: of {timestamp(found)}, outside the time for which the evidence says that it is valid"
 
 
 def _signed_statement(files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey) -> Statement:
@@ -94,7 +117,7 @@ def _signature_problems(files: Mapping[str, bytes], key: ec.EllipticCurvePublicK
 
 
 def _file_problems(files: Mapping[str, bytes], statement: Statement) -> Iterator[str]:
-    present = files.keys() - SIGNATURE_FILES
+    present = files.keys() - SIGNATURE_FILES - {TIMESTAMP}
     for name in sorted(statement.digests.keys() - present):
         yield f"{shown(name)} is missing: it was signed, but is not in the bundle"
     for name in sorted(present - statement.digests.keys()):

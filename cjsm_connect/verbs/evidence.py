@@ -21,6 +21,7 @@ from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.verbs import _redaction
 from cjsm_connect.verbs._evidence_key import EXISTING, fingerprint, made, opened, passphrase, passphrase_option
 from cjsm_connect.verbs._organisation import organisation_option, running
+from cjsm_connect.verbs._timestamp import Stamping
 from cjsm_connect.verbs.check import wanted
 
 
@@ -59,6 +60,8 @@ def init(organisation: Organisation, passphrase_file: Path | None) -> None:
 @click.option("--observed", type=EXISTING, help="Judge this recording of `cjsm check --record`; the bundle says so.")
 @click.option("--hub", is_flag=True, help="Also handshakes with the hub.")
 @click.option("--send-test-to", default="", metavar="ADDRESS", help="Also a message through the hub.")
+@click.option("--timestamp", "authority", metavar="URL", help="Have the signature timestamped there (RFC 3161).")
+@click.option("--timestamp-ca", type=EXISTING, help="Its root certificate: another's token is refused.")
 @click.option("--redact", is_flag=True, help="Also a bundle for third parties: cjsm evidence redact --help.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @passphrase_option
@@ -71,21 +74,25 @@ def make(
     Others: cjsm evidence redact, for third parties; cjsm evidence open, to show what a pseudonym stands for.
 
     Exit code as for check: 0 nothing counts against it, 1 findings, 2 could not tell. The bundle is written in each
-    case, and says so.
+    case, and says so. 2 also when a timestamp was asked for and not got: the bundle stands without it.
     """
     now = datetime.now(UTC)
+    stamping = Stamping.of(asked.pop("authority"), asked.pop("timestamp_ca"))
     term = statement.validity(now, asked.pop("valid_days"), asked.pop("nonce"))
     key = opened(organisation, passphrase_file, in_lab=bool(running(organisation.folder)))
     run, observation = run_checks(organisation, wanted(**asked, texts=True))
     files, said = signed(run, contents.gather(run, observation, organisation), organisation, key, term)
     path = organisation.folder / "evidence" / bundle.file_name(organisation.slug, now)
+    files, doubt = stamping.added(files)
     content = archive.pack(files, now)
     _verified(content, key, now)
     bundle.write(path, files, now)
     if redact:
         click.echo(f"cjsm: for third parties: {_write_redacted(content, path, key, now)}", err=True)
     _tell(run, said, path, as_json)
-    sys.exit(run.exit_code)
+    if doubt:
+        click.echo(f"cjsm: the bundle stands, but without a timestamp: {doubt}", err=True)
+    sys.exit(2 if doubt else run.exit_code)
 
 
 @command.command("redact")

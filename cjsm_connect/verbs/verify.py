@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cjsm_connect.evidence import EvidenceError, archive, commitments, keys, shown
+from cjsm_connect.evidence import TIMESTAMP, EvidenceError, archive, commitments, keys, shown, timestamps
 from cjsm_connect.evidence.statement import Predicate, timestamp
 from cjsm_connect.evidence.verification import Reader, Verification
 from cjsm_connect.evidence.verification import verify as verify_bundle
@@ -27,6 +27,7 @@ PROVES = "The signature proves who reported this and that it is unchanged since.
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--key", required=True, type=click.Path(path_type=Path), help="The organisation's evidence.pub.")
 @click.option("--nonce", help="The text that you gave the organisation to sign.")
+@click.option("--timestamp-ca", type=click.Path(path_type=Path), help="Root certificate of the timestamp authority.")
 @click.option("--opened", type=click.Path(path_type=Path), help="Fields of a redacted bundle: cjsm evidence open.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_obj
@@ -40,9 +41,8 @@ def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: A
     pem = _read(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
     ours = catalogues.load(rooms.root / "checks" / "requirements.toml").version
-    found = verify_bundle(
-        _read(bundle, archive.MOST_BYTES), public, nonce, _now(), Reader(keys.organisation(pem), ours)
-    )
+    reader = Reader(keys.organisation(pem), ours, _authorities(asked["timestamp_ca"]))
+    found = verify_bundle(_read(bundle, archive.MOST_BYTES), public, nonce, _now(), reader)
     fields = commitments.read_opened(_read(opened, LARGEST_OPENED), opened.name) if opened and found.genuine else []
     found = replace(found, problems=(*found.problems, *_doubts(found, fields)))
     fingerprint = keys.fingerprint(public)
@@ -56,6 +56,10 @@ def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: A
     sys.exit(0 if found.genuine else 1)
 
 
+def _authorities(file: Path | None) -> timestamps.Roots:
+    return timestamps.roots_of(_read(file, LARGEST_OPENED), str(file)) if file else ()
+
+
 def _doubts(found: Verification, fields: list[commitments.Field]) -> list[str]:
     """What is wrong with opened fields of a redacted bundle."""
     return commitments.doubts(found.files.get(commitments.COMMITMENTS, b"[]"), fields) if fields else []
@@ -64,7 +68,14 @@ def _doubts(found: Verification, fields: list[commitments.Field]) -> list[str]:
 def as_data(found: Verification, fingerprint: str) -> dict[str, object]:
     """The verification as plain data."""
     said = found.statement.model_dump(mode="json", by_alias=True) if found.statement else None
-    return {"genuine": found.genuine, "problems": list(found.problems), "key": fingerprint, "statement": said}
+    stamped = timestamp(found.stamped) if found.stamped else None
+    return {
+        "genuine": found.genuine,
+        "problems": list(found.problems),
+        "key": fingerprint,
+        "stamped": stamped,
+        "statement": said,
+    }
 
 
 def described(found: Verification, fingerprint: str) -> list[str]:
@@ -75,7 +86,7 @@ def described(found: Verification, fingerprint: str) -> list[str]:
         lines = [click.style("REFUSED", fg="red", bold=True), *(f"  - {problem}" for problem in found.problems)]
     lines.append(f"  key            {fingerprint}")
     if found.statement:
-        lines += _facts(found.statement.predicate)
+        lines += [*_facts(found.statement.predicate), f"  {'timestamp':<14} {_timestamp(found)}"]
     return [*lines, PROVES] if found.genuine else lines
 
 
@@ -96,6 +107,12 @@ def _facts(said: Predicate) -> list[str]:
         **{f"note {number}": shown(note) for number, note in enumerate(said.notes, 1)},
     }
     return [f"  {name:<14} {value}" for name, value in rows.items()]
+
+
+def _timestamp(found: Verification) -> str:
+    if found.stamped:
+        return f"{timestamp(found.stamped)}, by the authority given"
+    return "there, not verified: give --timestamp-ca" if TIMESTAMP in found.files else "none"
 
 
 def _next(found: Verification, bundle: Path, nonce: str | None) -> str:

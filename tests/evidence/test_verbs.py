@@ -16,6 +16,7 @@ from cjsm_connect.evidence.statement import read
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.results import CjsmError, Run, Status
 from cjsm_connect.verbs import evidence, verify
+from tests.evidence.authority import Tsa, served
 from tests.evidence.samples import (
     ALL_PASS,
     NOW,
@@ -192,6 +193,34 @@ def test_the_lab_gets_a_key_by_itself_and_says_so(place: Place, monkeypatch: pyt
     assert (place.folder / "evidence-key/passphrase").stat().st_mode & 0o777 == 0o600
     place.bundles[0].unlink()
     assert "made an evidence key" not in evidence_of(place).stderr
+
+
+def test_a_timestamp_is_fetched_stored_and_verified(place: Place, tmp_path: Path) -> None:
+    evidence_of(place, "init")
+    tsa = Tsa(tmp_path / "tsa")
+    with served(tsa.answer) as url:
+        done = evidence_of(place, "--timestamp", url, "--timestamp-ca", str(tsa.root))
+    assert done.exit_code == 0, done.output
+    words = (str(place.bundles[0]), "--key", str(place.folder / "evidence.pub"))
+    seen = typed(verify.command, *words, "--timestamp-ca", str(tsa.root))
+    assert seen.exit_code == 0 and ", by the authority given" in seen.stdout
+    assert "timestamp      there, not verified: give --timestamp-ca" in typed(verify.command, *words).stdout
+
+
+def test_without_an_answer_of_the_authority_the_bundle_stands_and_the_exit_code_says_so(place: Place) -> None:
+    evidence_of(place, "init")
+    done = evidence_of(place, "--timestamp", "http://127.0.0.1:1/")
+    assert done.exit_code == 2 and "the bundle stands, but without a timestamp: the timestamp authority" in done.stderr
+    seen = typed(verify.command, str(place.bundles[0]), "--key", str(place.folder / "evidence.pub"))
+    assert seen.exit_code == 0 and "timestamp      none" in seen.stdout
+
+
+def test_an_authority_that_cannot_be_asked_is_said_before_any_check(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence_of(place, "init")
+    monkeypatch.setattr("cjsm_connect.verbs.evidence.run_checks", _not_called)
+    assert "expected http://HOST" in failure(evidence_of(place, "--timestamp", "file:///etc/passwd"))
 
 
 def redacted_of(place: Place) -> tuple[Path, Path]:
