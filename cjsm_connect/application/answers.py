@@ -150,9 +150,10 @@ def answers(form: Form, known: Known) -> tuple[Answer, ...]:
 
 
 def _answered(form: Form, asked: Field, known: Known) -> Answer:
-    proofs = tuple(one for one in known.results if form.proven_by(known.requirements.get(one.requirement)) == asked)
+    proving = {one.id for one in known.requirements.values() if form.proves(one, asked)}
+    proofs = tuple(one for one in known.results if one.requirement in proving)
     if asked.answer == "practice":
-        return _practice(form, asked, known, proofs)
+        return _practice(asked, known, proofs, proving)
     try:
         lines = FACTS[asked.answer](known, proofs)
     except Lacking as lacking:
@@ -200,36 +201,32 @@ def _remedies(proofs: Sequence[Result]) -> str:
     return "; ".join(dict.fromkeys(one.remedy for one in proofs if one.status is Status.FAIL))
 
 
-def _practice(form: Form, asked: Field, known: Known, proofs: tuple[Result, ...]) -> Answer:
+def _practice(asked: Field, known: Known, proofs: tuple[Result, ...], proving: set[str]) -> Answer:
     """Whether something is done: shown by results, else stated by somebody, else missing."""
     made = known.stated.find(asked.declared_by) if asked.declared_by else None
     if any(_looked(one) for one in proofs):
-        return _shown(form, asked, known, proofs, made)
+        return _shown(asked, proofs, proving, made)
     if made and not known.stated.stale(made):
         return Answer(asked, ("Yes", made.statement), Origin.DECLARED, proofs, made)
     stale = f"the declaration of {made.owner} is of {made.date}: too old. " if made else ""
     return _missing(asked, proofs, f"{stale}{asked.missing}")
 
 
-def _shown(form: Form, asked: Field, known: Known, proofs: tuple[Result, ...], made: Declaration | None) -> Answer:
-    """Yes only when everything that proves it was tried and passed; what lessens that is said."""
+def _shown(asked: Field, proofs: tuple[Result, ...], proving: set[str], made: Declaration | None) -> Answer:
+    """Yes only when everything that proves it was tried and passed; what lessens that is said.
+
+    A requirement without a result was not looked at: the run was narrowed, or made by an older catalogue.
+    """
     failed = _against(proofs)
     against = (f"{made.owner} declared on {made.date}: {made.statement}", *failed) if made and failed else failed
     statuses = {one.status for one in proofs}
-    unseen = _unseen(form, asked, known)
+    unseen = proving - {one.requirement for one in proofs}
     if not statuses - {Status.PASS, *LIMITS} and not unseen:
         limits = [word for status, word in LIMITS.items() if status in statuses]
         return Answer(asked, (", with ".join(["Yes", *limits]),), Origin.OBSERVED, proofs, made)
     what = f"{counted(proofs)}{f', {len(unseen)} not looked at' if unseen else ''}"
     todo = f"cjsm check names each, and cjsm plan what puts it right ({what})"
     return Answer(asked, (f"Not shown in full: {what}",), Origin.OBSERVED, proofs, made, against, todo)
-
-
-def _unseen(form: Form, asked: Field, known: Known) -> list[str]:
-    """Requirements that prove a field and have no result: the run was narrowed, or made by an older catalogue."""
-    seen = {one.requirement for one in known.results}
-    proving = (one for one in known.requirements.values() if form.proven_by(one) == asked)
-    return [one.id for one in proving if one.id not in seen]
 
 
 # --- the facts: what the organisation file says, and what was seen of it ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import rfc8785
@@ -24,12 +24,21 @@ class Observed:
     digest: str
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def notes(self, organisation_digest: str, now: datetime) -> Iterator[str]:
-        """What a reader has to know about the age and the meaning of these results."""
+    @property
+    def moment(self) -> str:
+        """When the hosts were looked at, in UTC."""
+        return f"{datetime.fromisoformat(self.run.ended).astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+
+    def outdated(self, organisation_digest: str, now: datetime) -> str:
+        """Why it has to be made again before anything rests on it; "" when it need not."""
         if self.run.organisation_digest != organisation_digest:
-            yield "organisation.toml has changed since: check again before you send this"
+            return "organisation.toml has changed since"
         if now - datetime.fromisoformat(self.run.ended) > timedelta(days=OLD_DAYS):
-            yield f"it is more than {OLD_DAYS} days old: check again before you send this"
+            return f"it is more than {OLD_DAYS} days old"
+        return ""
+
+    def notes(self) -> Iterator[str]:
+        """What a reader has to know about the meaning of these results."""
         if self.run.laboratory:
             yield f"it was made on the test laboratory {self.run.laboratory}: it says nothing about a real organisation"
         if not self.run.complete:

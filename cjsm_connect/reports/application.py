@@ -118,7 +118,7 @@ def _rests_on(made: Application) -> Iterator[tuple[Lines, ...]]:
         counts = ", ".join(f"{number} {place}" for place, number in one.counts().items() if number)
         yield (one.form.title,), (f"{counts}; the form as of {one.form.as_of:%-d %B %Y}",)
     seen = made.observed
-    source = (f"{seen.source}, {seen.run.ended}", f"SHA-256 of its results: {seen.digest}") if seen else ()
+    source = (f"{seen.source}, {seen.moment}", f"SHA-256 of its results: {seen.digest}") if seen else ()
     yield ("Observed",), source or ("Nothing was checked: all answers are declared",)
     yield ("Declared",), (f"organisation.toml, SHA-256 of its content: {made.file_digest}",)
     yield ("Terms",), (renewed(made.renewal),)
@@ -159,7 +159,7 @@ def _form(filled: Filled, made: Application) -> Document:
 def _observed_from(made: Application) -> Lines:
     if not made.observed:
         return ("Nothing was checked: all answers are declared.",)
-    return (f"Observed: {made.observed.source}, {made.observed.run.ended}.", *made.notes)
+    return (f"Observed: {made.observed.source}, {made.observed.moment}.", *made.notes)
 
 
 def _answer(one: Answer) -> tuple[Lines, ...]:
@@ -176,8 +176,14 @@ def _answer(one: Answer) -> tuple[Lines, ...]:
 def _proofs(one: Answer) -> Lines:
     """What was seen against it, who declared it, and the results of each requirement with their digest."""
     against = (f"Against it: {line}" for line in one.contradictions)
-    stated = (one.basis,) if one.origin is Origin.DECLARED or one.declaration else ()
-    return (*against, *stated, *_by_requirement(one.proofs))
+    return (*against, *_stated(one), *_by_requirement(one.proofs))
+
+
+def _stated(one: Answer) -> Lines:
+    if one.origin is Origin.DECLARED:
+        return (one.basis,)
+    made = one.declaration
+    return (f"Also declared, by {made.owner} on {made.date}",) if made else ()
 
 
 def _by_requirement(proofs: Iterable[Result]) -> Iterator[str]:

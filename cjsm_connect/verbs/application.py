@@ -84,7 +84,7 @@ def _filled(draft: Draft, observed: Observed | None, place: Path, root: Path, no
         draft.problems,
         len(listed.found.users) if listed.usable else None,
     )
-    notes = tuple(observed.notes(draft.digest, now)) if observed else ()
+    notes = tuple(observed.notes()) if observed else ()
     return filled.fill(
         known, listed, observed, now, fingerprint=_fingerprint(draft.folder), file_digest=draft.digest, notes=notes
     )
@@ -167,7 +167,7 @@ def _told(found: Application, place: Path) -> Iterator[str]:
     for one in found.filled:
         yield f"  {one.form.title:<44} {_counted(one)}"
     seen = found.observed
-    yield f"  {'Observed':<44} {f'{seen.source}, {seen.run.ended}' if seen else 'nothing: no host was checked yet'}"
+    yield f"  {'Observed':<44} {f'{seen.source}, {seen.moment}' if seen else 'nothing: no host was checked yet'}"
     listed = found.listed
     yield f"  {'Users':<44} {f'{len(listed.found.users)}; {changed(found)}' if listed.usable else 'no usable list'}"
     yield f"  {'Terms':<44} {renewed(found.renewal)}"

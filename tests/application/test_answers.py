@@ -194,15 +194,37 @@ def test_what_the_form_does_without_stops_nobody() -> None:
     assert answer("Parent", known(application={"parent": "Eastshire"})).lines == ("Eastshire",)
 
 
+REAL = catalogues.load(ROOT / "checks/requirements.toml").requirements
+PARTS = [one for one in REAL.values() if one.prerequisite and not one.advice]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda one: one.id)
+def test_no_prerequisite_is_answered_with_yes_while_a_part_of_it_fails(part: Requirement) -> None:
+    rows = [result(one, Status.FAIL if one == part.id else Status.PASS) for one in REAL]
+    given = Known(sections_of(organisation()), TODAY, rows, REAL)
+    [found] = [one for one in answers(CHECKLIST, given) if one.field.prerequisite == part.prerequisite]
+    assert found.lines[0].startswith("Not shown in full")
+    assert found.contradictions
+    others = [one for one in answers(CHECKLIST, given) if one.field.prerequisite not in (None, part.prerequisite)]
+    assert [one.lines for one in others] == [("Yes",)] * 2
+
+
 def test_each_question_that_a_requirement_names_is_a_field_of_the_checklist() -> None:
-    catalogue = catalogues.load(ROOT / "checks/requirements.toml")
-    for requirement in catalogue.requirements.values():
-        assert bool(CHECKLIST.proven_by(requirement)) == bool(requirement.question), requirement.id
+    for requirement in REAL.values():
+        assert bool(CHECKLIST.asked_by(requirement)) == bool(requirement.question), requirement.id
 
 
 def test_a_requirement_without_a_question_proves_none() -> None:
     silent = Requirement("x.y", "x", "t", "w", "s", Severity.LOW)
-    assert CHECKLIST.proven_by(silent) is None
+    assert not any(CHECKLIST.proves(silent, one) for one in CHECKLIST.field)
+
+
+def test_what_belongs_to_a_prerequisite_proves_its_question_too_but_advice_does_not() -> None:
+    [asked] = [one for one in CHECKLIST.field if one.prerequisite == "antivirus"]
+    part = Requirement("x.y", "x", "t", "w", "s", Severity.LOW, "antivirus", "")
+    assert CHECKLIST.proves(part, asked)
+    assert not CHECKLIST.proves(dataclasses.replace(part, advice=True), asked)
+    assert not CHECKLIST.proves(dataclasses.replace(part, prerequisite="patching"), asked)
 
 
 @pytest.mark.parametrize("of", forms(), ids=lambda one: one.id)

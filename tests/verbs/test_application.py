@@ -112,13 +112,19 @@ def test_declared_and_seen_otherwise_is_shown_as_a_contradiction(place: Place) -
     assert '<span class="origin contradiction">contradiction</span>' in place.file("2009-checklist.html")
 
 
-def test_of_old_or_laboratory_results_and_of_a_changed_file_it_is_said(place: Place) -> None:
-    place.checked(ended="2026-10-01T00:00:00+00:00", laboratory="test")
+def test_nothing_rests_on_old_results_or_on_those_of_another_file(place: Place) -> None:
+    place.checked()
+    assert place.run().exit_code == 0
     place.edit("staff = 1200", "staff = 1201")
-    notes = " ".join(place.told()["notes"])
-    assert "organisation.toml has changed since" in notes
-    assert "more than 31 days old" in notes
-    assert "test laboratory test" in notes
+    assert place.run().exit_code == 1
+    assert "organisation.toml has changed since" in place.told()["missing"][0]["what"]
+    place.checked(ended="2026-10-01T00:00:00+00:00")
+    assert "it is more than 31 days old" in place.told()["missing"][0]["what"]
+
+
+def test_of_results_of_a_laboratory_it_is_said(place: Place) -> None:
+    place.checked(laboratory="test")
+    assert "it was made on the test laboratory test: it says nothing" in place.told()["notes"][0]
 
 
 def test_a_check_of_another_organisation_is_refused(place: Place) -> None:

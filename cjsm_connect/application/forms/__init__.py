@@ -20,6 +20,7 @@ class Field(Part):
     answer: Text
     missing: Text
     words: Several[Text] = ()
+    prerequisite: Text | None = None
     declared_by: Text | None = None
     optional: bool = False
 
@@ -42,9 +43,14 @@ class Form(Part):
     def _headings(self) -> list[str]:
         return [one.part for one in self.field]
 
-    def proven_by(self, requirement: Requirement | None) -> Field | None:
-        """The field that a requirement proves: the first with a word of its `question`."""
-        if requirement is None or not requirement.question:
+    def proves(self, requirement: Requirement, field: Field) -> bool:
+        """Whether a requirement's results answer a field: it names its question, or is part of its pre-requisite."""
+        part = requirement.prerequisite and requirement.prerequisite == field.prerequisite and not requirement.advice
+        return bool(part) or self.asked_by(requirement) == field
+
+    def asked_by(self, requirement: Requirement) -> Field | None:
+        """The field whose question a requirement names: the first with a word of it."""
+        if not requirement.question:
             return None
         asked = requirement.question.lower()
         return next((one for one in self.field if any(word in asked for word in one.words)), None)
