@@ -14,6 +14,7 @@ from typing import Any
 from cjsm_connect.application.forms import Field, Form
 from cjsm_connect.application.prerequisites import Stated, counted
 from cjsm_connect.organisation import Host, Organisation, Problem
+from cjsm_connect.organisation.destinations import family
 from cjsm_connect.organisation.identity import Contacts, Identity
 from cjsm_connect.organisation.model import Sections
 from cjsm_connect.organisation.policy import Policy
@@ -170,7 +171,7 @@ def _fact(asked: Field, lines: Lines, known: Known, proofs: tuple[Result, ...]) 
     """An answer that the organisation file holds; observed when checks of the hosts say the same."""
     seen = [one for one in proofs if _looked(one)]
     shown = bool(seen) and all(one.status in (Status.PASS, *LIMITS) for one in seen)
-    against = (*_against(proofs), *_miscounted(asked, known))
+    against = (*_against(proofs), *_disagreeing(asked, known))
     todo = "correct organisation.toml or the host, so that both say the same" if against else _remedies(proofs)
     return Answer(asked, lines, Origin.OBSERVED if shown else Origin.DECLARED, proofs, None, against, todo)
 
@@ -191,9 +192,13 @@ def _told(one: Result) -> str:
     return f"{one.subject}: {one.title}: expected {one.expected}; observed {one.observed}"
 
 
-def _miscounted(asked: Field, known: Known) -> Iterator[str]:
+def _disagreeing(asked: Field, known: Known) -> Iterator[str]:
+    """What is declared, and known otherwise without looking at a host."""
     if asked.answer == "users" and known.listed is not None and known.listed != known.identity.users:
         yield f"organisation.users says {known.identity.users}; the list of users has {known.listed}"
+    for one in known.identity.sponsors if asked.answer == "sponsors" else ():
+        if (about := family(one.domain)).status == "retired":
+            yield f"{one.name}: {one.domain} was {about.source}"
 
 
 def _remedies(proofs: Sequence[Result]) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
+
+from jinja2 import Template
 
 from cjsm_connect.application.answers import Answer, Origin, person
 from cjsm_connect.application.filled import Application, Filled
@@ -62,8 +65,12 @@ def documents(made: Application) -> tuple[Document, ...]:
 
 def as_html(page: Document, made: Application) -> str:
     """A page as one HTML document."""
-    template = environment().get_template("application/document.html.j2")
-    return template.render(page=page, organisation=made.name, when=f"{made.at:%-d %B %Y}")
+    return _template().render(page=page, organisation=made.name, when=f"{made.at:%-d %B %Y}")
+
+
+@cache
+def _template() -> Template:
+    return environment().get_template("application/document.html.j2")
 
 
 def as_text(page: Document, made: Application) -> str:

@@ -188,6 +188,15 @@ def test_who_has_no_sponsor_is_told_where_one_is_named() -> None:
     assert "[[organisation.sponsors]]" in found.todo
 
 
+def test_a_sponsor_in_a_family_of_domains_that_was_closed_is_a_contradiction() -> None:
+    gone = {"name": "Pat", "organisation": "O", "domain": "x.gsi.gov.uk", "email": "pat@x.gsi.gov.uk"}
+    found = answer("sponsors", known(organisation={"sponsors": [gone]}), LATER)
+    assert found.contradictions == (
+        "Pat: x.gsi.gov.uk was closed on 31 March 2019 (GOV.UK, Securing government email)",
+    )
+    assert found.stops
+
+
 def test_what_the_form_does_without_stops_nobody() -> None:
     found = answer("Parent", known())
     assert (found.origin, found.stops) == (Origin.MISSING, False)
