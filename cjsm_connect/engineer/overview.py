@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 
 from jinja2 import Environment
 
-from cjsm_connect.desired.render import TEMPLATES
 from cjsm_connect.engineer.criteria import Criteria
 from cjsm_connect.engineer.judgement import Decision, Reason
 from cjsm_connect.engineer.review import Record
 from cjsm_connect.evidence import shown
-from cjsm_connect.reports.html import environment
+from cjsm_connect.reports.html import environment, policy, text
 
 CLASSES = {
     Decision.COMPATIBLE: "compatible",
@@ -28,7 +25,7 @@ WORST_FIRST = (Decision.NOT_JUDGED, Decision.NOT_COMPATIBLE, Decision.CONDITIONS
 
 def page(records: Sequence[Record], criteria: Criteria, when: str) -> str:
     """One HTML page without network; sortable when script is on."""
-    script = (TEMPLATES / "report/sort.js").read_text(encoding="utf-8")
+    style, script = text("report.css") + text("overview.css"), text("sort.js")
     return (
         _environment()
         .get_template("report/overview.html.j2")
@@ -38,8 +35,9 @@ def page(records: Sequence[Record], criteria: Criteria, when: str) -> str:
             when=when,
             counts=counts(records),
             classes=CLASSES,
+            style=style,
             script=script,
-            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            policy=policy(style, script),
         )
     )
 

@@ -13,6 +13,7 @@ from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.flows import OUTSIDE, Flow, flows, network_of
 
 LANE, ROW, HEAD, MARGIN = 210, 46, 118, 30  # pixels: between parties, between flows, above the first flow, around
+LETTER = 6  # pixels: what a letter of a label takes, with room for wide ones beside narrow ones
 ADMINISTRATORS, HUB, INTERNET, SERVICES = "administrators", "hub", "internet", "services"
 ZONES = ("wan", "dmz", "lan")
 MAIL_FIRST = ("cjsm", "inner", "internet", "declared", "ssh")
@@ -54,6 +55,11 @@ class Arrow:
         return (self.start + self.end) / 2
 
     @property
+    def letters(self) -> int:
+        """How many letters fit beside the next party's line; the table has the whole text."""
+        return max(LANE, abs(self.end - self.start)) // LETTER
+
+    @property
     def head(self) -> str:
         """The arrow's head as a path; a marker would need a reference inside the page."""
         back = self.end + (-9 if self.end > self.start else 9)
@@ -77,6 +83,10 @@ class Drawing:
     def height(self) -> int:
         """In pixels."""
         return HEAD + ROW * len(self.arrows) + MARGIN
+
+    def title_at(self, x: int) -> str:
+        """Whose line stands there, in words: for who reads the drawing as a table."""
+        return next(party.title for party in self.parties if party.x == x)
 
 
 def drawing(organisation: Organisation) -> Drawing:

@@ -1,10 +1,11 @@
-"""The evidence report: one HTML file that an engineer reads from top to bottom. No network, no script. Pure.
+"""The evidence report: one HTML file that an engineer reads from top to bottom. No network; whole without script. Pure.
 
 Everything that a host said is hostile text: jinja2 escapes it, and `visible` shows what would hide or reorder letters.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -86,14 +87,20 @@ class Concern:
         return TITLES.get(self.name, self.name.capitalize())
 
 
-def render(report: Report) -> str:
-    """The report as one HTML document."""
+def render(report: Report, *, paper: bool = False) -> str:
+    """The report as one HTML document; on paper without navigation and controls, and laid out for pages."""
     values: dict[str, Any] = {field.name: getattr(report, field.name) for field in fields(report)}
+    style, script = text("report.css") + text("paper.css") * paper, text("filter.js")
     return (
-        _environment()
+        pages()
         .get_template("report/report.html.j2")
         .render(
             **values,
+            paper=paper,
+            style=style,
+            script=script,
+            policy=policy(style, script),
+            drawing_style=text("diagram.css"),
             totals=report.run.totals(),
             prerequisites=prerequisites(report),
             questions=answers(form("2009-checklist"), _known(report)),
@@ -101,7 +108,8 @@ def render(report: Report) -> str:
             concerns=concerns(report),
             waived=_with(report.run, Status.WAIVED),
             accepted=[result for result in report.run.results if result.scoped],
-            against=_attention_first([one for one in report.run.results if _against(one)]),
+            against=counting(report.run),
+            lesser=warnings(report.run),
             digests={name: _digest(text) for name, text in report.configuration.items()},
             verdict=verdict(report.run),
             drawing=diagram.drawing(report.organisation),
@@ -118,6 +126,16 @@ def verdict(run: Run) -> str:
         1: "There are findings that count against this connection.",
         2: "Some checks could not be carried out: part of the estate is unknown.",
     }[run.exit_code]
+
+
+def counting(run: Run) -> tuple[Result, ...]:
+    """What counts against the connection, what needs attention most first."""
+    return _attention_first([one for one in run.results if _against(one)])
+
+
+def warnings(run: Run) -> tuple[Result, ...]:
+    """The warnings that do not count against it."""
+    return tuple(one for one in _with(run, Status.WARN) if not _against(one))
 
 
 def prerequisites(report: Report) -> tuple[Prerequisite, ...]:
@@ -184,10 +202,22 @@ def _by_status(answer: Answer) -> list[tuple[Status, int]]:
     return [(status, number) for status, number in counted if number]
 
 
-def _ends(arrow: diagram.Arrow, drawing: diagram.Drawing) -> str:
-    """An arrow's two ends in words, for who cannot see it."""
-    titles = {party.x: party.title for party in drawing.parties}
-    return f"{titles[arrow.start]} to {titles[arrow.end]}"
+def text(name: str) -> str:
+    """A style or script of the reports, as it stands in each page."""
+    return (TEMPLATES / "report" / name).read_text(encoding="utf-8")
+
+
+def policy(style: str, script: str = "") -> str:
+    """The Content-Security-Policy of a page: this style and this script, and nothing from anywhere else.
+
+    https://www.w3.org/TR/CSP3/#grammardef-hash-source
+    """
+    scripts = f" script-src '{_source(script)}';" if script else ""
+    return f"default-src 'none'; style-src '{_source(style)}';{scripts} base-uri 'none'; form-action 'none'"
+
+
+def _source(content: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
 def visible(value: Any) -> Any:
@@ -203,9 +233,10 @@ def _moment(text: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def pages() -> Environment:
+    """jinja2 with what the templates of report and summary use."""
     made = environment()
-    made.filters |= {"ends": _ends, "by_status": _by_status, "findings": findings, "moment": _moment}
+    made.filters |= {"by_status": _by_status, "findings": findings, "moment": _moment}
     made.globals |= {"words": WORDS, "signs": SIGNS, "order": ORDER}
     return made
 

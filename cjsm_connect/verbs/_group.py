@@ -21,6 +21,7 @@ VERBS = {
     "check": "run the checks and show what they found",
     "evidence": "check, then write the signed bundle and the report",
     "verify": "verify a bundle offline with the organisation's public key",
+    "report": "a bundle as HTML, PDF, one-page summary, JUnit or OSCAL",
     "review": "judge bundles by criteria, with a decision record each",
     "probe": "a relay, or many, as a stranger sees them: EHLO, STARTTLS, QUIT",
     "hook": "ask the scanner or the patching system that is not ours: hook test",

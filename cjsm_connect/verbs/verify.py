@@ -38,12 +38,12 @@ def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: A
     Exit code: 0 genuine, 1 something is wrong with it, 2 the bundle or the key could not be read.
     """
     nonce, opened = asked["nonce"], asked["opened"]
-    pem = _read(key, LARGEST_KEY)
+    pem = read_file(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
     ours = catalogues.load(rooms.root / "checks" / "requirements.toml").version
     reader = Reader(keys.organisation(pem), ours, _authorities(asked["timestamp_ca"]))
-    found = verify_bundle(_read(bundle, archive.MOST_BYTES), public, nonce, _now(), reader)
-    fields = commitments.read_opened(_read(opened, LARGEST_OPENED), opened.name) if opened and found.genuine else []
+    found = verify_bundle(read_file(bundle, archive.MOST_BYTES), public, nonce, _now(), reader)
+    fields = commitments.read_opened(read_file(opened, LARGEST_OPENED), opened.name) if opened and found.genuine else []
     found = replace(found, problems=(*found.problems, *_doubts(found, fields)))
     fingerprint = keys.fingerprint(public)
     if as_json:
@@ -57,7 +57,7 @@ def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: A
 
 
 def _authorities(file: Path | None) -> timestamps.Roots:
-    return timestamps.roots_of(_read(file, LARGEST_OPENED), str(file)) if file else ()
+    return timestamps.roots_of(read_file(file, LARGEST_OPENED), str(file)) if file else ()
 
 
 def _doubts(found: Verification, fields: list[commitments.Field]) -> list[str]:
@@ -131,7 +131,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int) -> bytes:
     """A file given on the command line, and one byte more than the limit at most."""
     try:
         with path.open("rb") as file:
