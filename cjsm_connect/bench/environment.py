@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,15 @@ def made(root: Path, name: str, lock: Path) -> Path:
     """The environment `name` below .venv, made from a hashed lock on first use and whenever the lock has changed."""
     folder = root / ".venv" / name
     stamp = folder / "lock"
-    if not stamp.is_file() or stamp.read_text() != lock.read_text():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(folder / "bin" / "pip"), "--quiet", "--quiet", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
-        stamp.write_text(lock.read_text())
+    with Path(f"{folder}.lock").open("w") as only_one:
+        fcntl.flock(only_one, fcntl.LOCK_EX)  # two test processes at once would take it from each other
+        if not stamp.is_file() or stamp.read_text() != lock.read_text():
+            _make(folder, lock)
+            stamp.write_text(lock.read_text())
     return folder
+
+
+def _make(folder: Path, lock: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    pip = [str(folder / "bin" / "pip"), "--quiet", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from urllib.parse import quote
 
 from jinja2 import Environment
 
@@ -88,8 +89,13 @@ def _reason(reason: Reason) -> Iterator[str]:
         yield from (f"  evidence       {line}" for line in reason.evidence)
 
 
+def _link(name: str) -> str:
+    """A file name as a link beside the page; one that is not UTF-8 keeps its bytes (os.fsencode)."""
+    return quote(name.encode("utf-8", "surrogateescape"), safe="")
+
+
 @cache
 def _environment() -> Environment:
     made = environment()
-    made.filters |= {"because": because, "record_name": record_name}
+    made.filters |= {"because": because, "record_name": record_name, "link": _link}
     return made

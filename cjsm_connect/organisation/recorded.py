@@ -1,4 +1,4 @@
-"""The organisation as a bundle of evidence tells it, without the places of keys and secrets, which it withholds. Pure."""
+"""The organisation as a bundle tells it, without the places of keys and secrets, which it withholds. Pure."""
 
 from __future__ import annotations
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict  # typing has one that pydantic can use from Python 3.12 on
 
 from cjsm_connect.evidence import Refused, shown
 from cjsm_connect.evidence.statement import Predicate, timestamp

@@ -1,11 +1,11 @@
-"""A page as PDF/UA: tagged, with title, language and bookmarks. Reads no file and no address, whatever the page says."""
+"""A page as PDF/UA: tagged, with title, language and bookmarks. Reads no file and no address, whatever a page says."""
 
 from __future__ import annotations
 
 import logging
 from functools import cache
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from cjsm_connect.results import CjsmError
 
@@ -29,11 +29,9 @@ def pages(page: str) -> int:
 
 
 def _document(page: str) -> Any:
-    return _weasyprint().HTML(string=page, base_url=None, url_fetcher=_refuse)
-
-
-def _refuse(url: str, *_anything: object, **_more: object) -> NoReturn:
-    raise ValueError("a report refers to nothing outside itself")
+    library = _weasyprint()
+    nothing = library.urls.URLFetcher(allowed_protocols=())  # neither files nor addresses: a report is whole by itself
+    return library.HTML(string=page, base_url=None, url_fetcher=nothing)
 
 
 @cache

@@ -13,7 +13,7 @@ MOST = (14, 9, 6, 4, 2, 1)
 
 
 def render(report: html.Report, most: int = MOST[0]) -> str:
-    """The summary as one HTML document, with so many findings and exceptions at most; it says how many more there are."""
+    """The summary as one HTML document, with so many lines a list at most; it says how many more there are."""
     style = html.text("report.css") + html.text("summary.css")
     against = html.findings(html.counting(report.run))
     lesser = html.findings(html.warnings(report.run))
@@ -27,7 +27,7 @@ def render(report: html.Report, most: int = MOST[0]) -> str:
             totals=report.run.totals(),
             verdict=html.verdict(report.run),
             prerequisites=html.prerequisites(report),
-            lists=[("What counts against it", against), ("Warnings that do not", lesser),
+            lists=[("What counts against it", against), ("Warnings, which do not count against it", lesser),
                    ("Waived, or accepted as not tested", accepted)],
             most=most,
             relays=[one for one in report.certificates if _of_relay(report, one["names"])],

@@ -27,7 +27,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--nonce", help="The text that you gave the organisation to sign.")
 @click.option("--html", "page", type=FILE, metavar="FILE", help="The whole report as one HTML file.")
 @click.option("--pdf", "paper", type=FILE, metavar="FILE", help="The whole report as PDF/UA.")
-@click.option("--summary", type=FILE, metavar="FILE", help="One A4 page: PDF where FILE ends so, otherwise HTML.")
+@click.option("--summary", type=FILE, metavar="FILE", help="One A4 page; PDF if FILE ends in .pdf, else HTML.")
 @click.option("--junit", "xml", type=FILE, metavar="FILE", help="The results as JUnit XML.")
 @click.option("--oscal", "machine", type=FILE, metavar="FOLDER", help="The results in OSCAL, in a new folder.")
 @click.pass_obj
@@ -41,9 +41,10 @@ def command(rooms: Any, /, bundle: Path, key: Path, nonce: str | None, **asked: 
     if not any(asked.values()):
         raise CjsmError("nothing was asked for: expected --html, --pdf, --summary, --junit or --oscal")
     report = _report(rooms.root / "checks" / "requirements.toml", bundle, key, nonce)
-    for path, made in _asked(report, **asked):
-        _write(path, made())
-        click.echo(str(path))
+    for name, path in asked.items():
+        for file, content in FORMS[name](report, path) if path else ():
+            _write(file, content)
+            click.echo(str(file))
 
 
 def _report(requirements: Path, bundle: Path, key: Path, nonce: str | None) -> html.Report:
@@ -51,7 +52,7 @@ def _report(requirements: Path, bundle: Path, key: Path, nonce: str | None) -> h
     public = keys.public_key(pem, str(key))
     catalogue = catalogues.load(requirements)
     reader = Reader(keys.organisation(pem), catalogue.version)
-    found = verify(read_file(bundle, archive.MOST_BYTES), public, nonce, datetime.now(UTC), reader)
+    found = verify(read_file(bundle, archive.MOST_BYTES), public, nonce, _now(), reader)
     if not found.statement or not found.genuine:
         doubts = "; ".join(found.problems)
         raise EvidenceError(f"{bundle}: no report of what is not genuine: {doubts}. See: cjsm verify {bundle}")
@@ -59,32 +60,44 @@ def _report(requirements: Path, bundle: Path, key: Path, nonce: str | None) -> h
     return report_of(found.files, said, keys.fingerprint(public), catalogue)
 
 
-def _asked(
-    report: html.Report,
-    *,
-    page: Path | None,
-    paper: Path | None,
-    summary: Path | None,
-    xml: Path | None,
-    machine: Path | None,
-) -> Iterator[tuple[Path, Callable[[], bytes]]]:
-    """Where each form goes, and what makes it."""
-    if page:
-        yield page, lambda: _encoded(html.render(report))
-    if paper:
-        yield paper, lambda: pdf.printed(html.render(report, paper=True))
-    if summary:
-        yield summary, lambda: _summary(report, as_pdf=summary.suffix.lower() == ".pdf")
-    if xml:
-        yield xml, lambda: _encoded(junit.xml(report.run))
-    for name, document in (oscal.documents(report.run, report.requirements) if machine else {}).items():
-        yield machine / Path(name).name, lambda made=document: _encoded(json.dumps(made, indent=1))  # type: ignore[misc]
+Files = Iterator[tuple[Path, bytes]]
 
 
-def _summary(report: html.Report, *, as_pdf: bool) -> bytes:
-    if as_pdf:
-        return pdf.printed(summary.fitting(report, pdf.pages))
-    return _encoded(summary.render(report))
+def _page(report: html.Report, path: Path) -> Files:
+    yield path, _encoded(html.render(report))
+
+
+def _paper(report: html.Report, path: Path) -> Files:
+    yield path, pdf.printed(html.render(report, paper=True))
+
+
+def _summary(report: html.Report, path: Path) -> Files:
+    if path.suffix.lower() == ".pdf":
+        yield path, pdf.printed(summary.fitting(report, pdf.pages))
+    else:
+        yield path, _encoded(summary.render(report))
+
+
+def _xml(report: html.Report, path: Path) -> Files:
+    yield path, _encoded(junit.xml(report.run))
+
+
+def _machine(report: html.Report, path: Path) -> Files:
+    for name, document in oscal.documents(report.run, report.requirements).items():
+        yield path / Path(name).name, _encoded(json.dumps(document, indent=1))
+
+
+FORMS: dict[str, Callable[[html.Report, Path], Files]] = {
+    "page": _page,
+    "paper": _paper,
+    "summary": _summary,
+    "xml": _xml,
+    "machine": _machine,
+}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _encoded(text: str) -> bytes:

@@ -19,6 +19,7 @@ from cjsm_connect.results import CjsmError
 from cjsm_connect.results import catalogue as catalogues
 
 PATH = click.Path(path_type=Path)
+ENCODING, ODD = "utf-8", "backslashreplace"  # a file name need not be UTF-8
 
 
 @click.command("review")
@@ -106,9 +107,9 @@ def _write(folder: Path, records: Sequence[Record], desk: Desk, now: datetime) -
     try:
         folder.mkdir(parents=True)
         for name, record in zip(names, records, strict=True):
-            (folder / f"{name}.json").write_text(as_json(record) + "\n", encoding="utf-8")
-            (folder / f"{name}.txt").write_text("\n".join(overview.described(record)) + "\n", encoding="utf-8")
-        (folder / "overview.html").write_text(page, encoding="utf-8")
+            (folder / f"{name}.json").write_text(as_json(record) + "\n", ENCODING, ODD)
+            (folder / f"{name}.txt").write_text("\n".join(overview.described(record)) + "\n", ENCODING, ODD)
+        (folder / "overview.html").write_text(page, ENCODING, ODD)
     except OSError as error:
         raise CjsmError(f"--out {folder}: expected a new folder that can be written; {error.strerror}") from error
 
