@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # typing has one that pydantic can use from Python 3.12 on
 
 from cjsm_connect.evidence import Refused, shown
+from cjsm_connect.evidence.redaction import RECORD as REDACTED
 from cjsm_connect.evidence.statement import Predicate, timestamp
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.organisation.recorded import recorded
@@ -70,6 +71,8 @@ def report_of(files: Mapping[str, bytes], said: Predicate, fingerprint: str, cat
     Raises:
         CjsmError: a file of it has not the form that `cjsm evidence` writes.
     """
+    if REDACTED in files:
+        raise Refused("a redacted bundle has pseudonyms for addresses and names: ask for the original to make a report")
     domains = files.get("domains.txt", b"")
     return Report(
         run=_noted(run_of(parse_object(files["results.json"], "results.json")), catalogue),
