@@ -250,15 +250,16 @@ def _in_row(one: Any, attack: str) -> Any:
     return attack if type(one) is str else one
 
 
+TAGS = {"report": ["style", "script"], "summary": ["style"], "overview": ["style", "script"]}
+
+
 @pytest.mark.parametrize("kind", ATTACKS)
 def test_hostile_text_in_every_field_stays_text(kind: str, shown: Any) -> None:
-    plain = {name: made() for name, made in PAGES.items()}
     for name, text in everywhere(ATTACKS[kind]).items():
-        opened, usual = shown(text), shown(plain[name])
+        opened = shown(text)
         assert opened.trouble == [], name
-        for tag in ("script", "style", "img", "iframe", "link"):
-            count = f"document.querySelectorAll('{tag}').length"
-            assert opened.page.evaluate(count) == usual.page.evaluate(count), (name, tag)
+        active = "[...document.querySelectorAll('script,style,img,iframe,link,object')].map(e => e.localName)"
+        assert opened.page.evaluate(active) == TAGS[name], name
         assert opened.page.locator("h1").first.is_visible(), name
         assert opened.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
         links = opened.page.evaluate("[...document.links].map(one => one.getAttribute('href'))")

@@ -91,8 +91,11 @@ def test_hostile_text_stays_text_and_the_renderer_reads_nothing(tmp_path: Path) 
     assert "the secret" not in told("pdftotext", pdf.printed(page), tmp_path)
 
 
-@pytest.mark.parametrize("number", [0, 3, 200])
-@pytest.mark.parametrize("title", ["A short title", LONG, WORD], ids=["short", "long", "one word"])
+@pytest.mark.parametrize(
+    ("number", "title"),
+    [(0, "A short title"), (3, LONG), (3, WORD), (200, "A short title"), (200, LONG)],
+    ids=["nothing", "long names", "endless names", "many", "many with long names"],
+)
 def test_the_summary_is_one_page(number: int, title: str, tmp_path: Path) -> None:
     waived = [result("logging.forward", Status.WAIVED, check=f"w{at}", title=f"{title} {at}") for at in range(number)]
     warned = [replace(one, status=Status.WARN, severity="low") for one in waived]
