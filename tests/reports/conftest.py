@@ -45,7 +45,7 @@ def _program() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while it drives, no other test of this process can have an event loop
 def chromium() -> Iterator[Any]:
     """A browser, driven by Playwright, which is in an environment of its own, as its own browsers are not used."""
     if not _program():
