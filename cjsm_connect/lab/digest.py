@@ -14,6 +14,8 @@ SOURCES = (
     "cjsm_connect/desired", "cjsm_connect/remote", "cjsm_connect/operations", "cjsm_connect/lab",
 )  # fmt: skip
 
+ELSEWHERE = "virtual"  # the folder of the virtual machine, which is no host of a lab
+
 
 def of_applied(relays: int = 1, root: Path = CLONE) -> str:
     """A digest of everything that an applied lab is made from: its relays, sources, images and the authorities."""
@@ -28,4 +30,5 @@ def _files(source: Path) -> list[Path]:
     """The text files of a source; what Python compiled from them does not count."""
     if source.is_file():
         return [source]
-    return [path for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    files = (path for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return [path for path in files if path.parent.name != ELSEWHERE]

@@ -26,7 +26,7 @@ def give(root: Path, lab: str, host: Host) -> None:
     may be started again in a lab of another name."""
     for path, content in _files(lab, host).items():
         write(root / path, content)
-    _give_keys(root, host)
+    give_keys(root, host)
     if host.managed:
         write(root / "etc/apt/sources.list.d/debian.sources", apt_source())
     if host.name == "hub":
@@ -47,7 +47,7 @@ def _files(lab: str, host: Host) -> dict[str, str]:
     }
 
 
-def _give_keys(root: Path, host: Host) -> None:
+def give_keys(root: Path, host: Host) -> None:
     """The host's own SSH key, and the administrator's as the only way in."""
     key = access.host_key(host)
     write(root / "etc/ssh/ssh_host_ed25519_key", key.read_text(), 0o600)

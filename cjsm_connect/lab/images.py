@@ -92,13 +92,21 @@ def digest(suite: str = SUITE) -> str:
 
 def ensure(say: Say = silent, suite: str = SUITE) -> None:
     """Build what is not cached yet. What a killed build left is thrown away and made again."""
-    below, base = home(suite), folder("base", suite)
+    below, lowest = home(suite), folder("base", suite)
     with locked(CACHE / "images.lock"):
-        _once(base, partial(_base, suite=suite), say)
-        _once(mirror.folder(below), partial(mirror.download, base=base, suite=suite), say)
+        _once(lowest, partial(_base, suite=suite), say)
+        _once(mirror.folder(below), partial(mirror.download, base=lowest, suite=suite), say)
         for name, layer in LAYERS.items():
             _once(folder(name, suite), partial(_layer, layer=layer, below=below), say)
         drop_old(IMAGES, keep=KEPT_AT_MOST)
+
+
+def base(say: Say = silent, suite: str = SUITE) -> Path:
+    """The folder of the base image alone, which is built if it is not cached yet."""
+    target = folder("base", suite)
+    with locked(CACHE / "images.lock"):
+        _once(target, partial(_base, suite=suite), say)
+    return target
 
 
 def _once(target: Path, make: Callable[[Path], None], say: Say) -> None:
@@ -117,7 +125,7 @@ def _once(target: Path, make: Callable[[Path], None], say: Say) -> None:
 def _base(target: Path, suite: str) -> None:
     run(["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}",
          suite, str(target), mirror.archive()])  # fmt: skip
-    _inside(target, BASE_COMMANDS)
+    inside(target, BASE_COMMANDS)
 
 
 def _layer(target: Path, layer: Layer, below: Path) -> None:
@@ -128,7 +136,7 @@ def _layer(target: Path, layer: Layer, below: Path) -> None:
         made.mkdir()
     overlay(root, [below / "base"], target, work)
     try:
-        _inside(root, (*_installation(layer), *layer.commands), f"--bind-ro={mirror.folder(below)}:/srv/mirror")
+        inside(root, (*_installation(layer), *layer.commands), f"--bind-ro={mirror.folder(below)}:/srv/mirror")
     finally:
         unmount_below(root)
         remove_tree(root)
@@ -148,7 +156,7 @@ def _installation(layer: Layer) -> tuple[str, ...]:
     )
 
 
-def _inside(root: Path, commands: tuple[str, ...], *options: str) -> None:
+def inside(root: Path, commands: tuple[str, ...], *options: str) -> None:
     """Run commands in a root that is not booted: package scripts start no service there, and no network is seen."""
     run(["systemd-nspawn", "--quiet", f"--directory={root}", "--register=no", "--keep-unit", "--private-network",
          "--resolv-conf=off", "--pipe", *options, "sh", "-ec", "\n".join(commands)])  # fmt: skip

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -58,12 +58,12 @@ def need_root() -> None:
         raise CjsmError("the lab needs root: it makes network namespaces and containers; run this with sudo.")
 
 
-def require(say: Say = silent) -> None:
-    """Refuse a machine that cannot hold a lab; install what is missing on one that can."""
+def require(say: Say = silent, tools: Mapping[str, str] = TOOLS) -> None:
+    """Refuse a machine that cannot hold a lab; install what is missing of the tools on one that can."""
     need_root()
     if not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
         raise CjsmError("the lab needs a Debian machine: it builds its hosts with Debian's own tools.")
-    missing = sorted({package for program, package in TOOLS.items() if not shutil.which(program)})
+    missing = sorted({package for program, package in tools.items() if not shutil.which(program)})
     if missing:
         say(f"installing on this machine, for the lab: {' '.join(missing)}")
         run(["apt-get", "-qq", "update"])

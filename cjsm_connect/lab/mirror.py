@@ -55,14 +55,9 @@ def download(target: Path, base: Path, suite: str) -> None:
     """Fetch every package of the lab into a pool, index it, and add an empty archive of security updates."""
     pool = target / "debian" / "pool"
     scratch = target / "scratch"
-    (scratch / "archives" / "partial").mkdir(parents=True)
-    (scratch / "lists" / "partial").mkdir(parents=True)
-    keyring = next((base / "usr/share/keyrings").glob("debian-archive-keyring.*"))
-    write(scratch / "sources.list", f"deb [signed-by={keyring}] {archive()} {suite} main\n")
-    apt = _apt(base, scratch)
-    run([*apt, "update"])
+    options = archive_for(base, suite, scratch)
     for group in PACKAGES:
-        run([*apt, "-y", "--no-install-recommends", "--download-only", "--reinstall", "install", *group])
+        fetch(options, *group)
     pool.mkdir(parents=True)
     for package in (scratch / "archives").glob("*.deb"):
         package.rename(pool / package.name.replace("%3a", ":"))
@@ -73,8 +68,24 @@ def download(target: Path, base: Path, suite: str) -> None:
         write(target / "clamav" / name, content)
 
 
-def _apt(base: Path, scratch: Path) -> list[str]:
-    """apt-get of this machine that believes it runs on the base image."""
+def archive_for(base: Path, suite: str, scratch: Path) -> list[str]:
+    """Options with which this machine's apt believes that it runs on the base image; its lists are fetched."""
+    (scratch / "archives" / "partial").mkdir(parents=True)
+    (scratch / "lists" / "partial").mkdir(parents=True)
+    keyring = next((base / "usr/share/keyrings").glob("debian-archive-keyring.*"))
+    write(scratch / "sources.list", f"deb [signed-by={keyring}] {archive()} {suite} main\n")
+    options = _options(base, scratch)
+    run(["apt-get", "-qq", *options, "update"])
+    return options
+
+
+def fetch(options: list[str], *packages: str) -> None:
+    """Download packages that can be installed together, with all that they depend on, into scratch/archives."""
+    run(["apt-get", "-qq", *options, "-y", "--no-install-recommends", "--download-only", "--reinstall", "install",
+         *packages])  # fmt: skip
+
+
+def _options(base: Path, scratch: Path) -> list[str]:
     options = {
         "Dir": base,
         "Dir::State::status": base / "var/lib/dpkg/status",
@@ -87,7 +98,7 @@ def _apt(base: Path, scratch: Path) -> list[str]:
         "APT::Sandbox::User": "root",
         "Debug::NoLocking": "true",
     }
-    return ["apt-get", "-qq", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
 def publish(debian: Path, suite: str, pool: str = "pool") -> None:
