@@ -24,6 +24,13 @@ from cjsm_connect.results import CjsmError
 MARKER = "/etc/cjsm-lab"
 """Only the lab's hosts have it; without it nothing is broken."""
 
+FIRMWARE = "/sys/class/dmi/id/product_name"
+VIRTUAL = "cjsm-connect vm"
+"""What the firmware of the project's own virtual machine says that it is; no other machine says so."""
+
+TIERS = ("lab", "vm")
+"""Where a fault can be made: on the lab's hosts, or in a virtual machine that has a kernel of its own."""
+
 Execute = Callable[[Sequence[str], str | None], subprocess.CompletedProcess[str]]
 Certify = Callable[..., str]
 """By whom ("hub": the operator, "inner": the organisation), for which request, and what is wrong; gives a chain."""
@@ -88,6 +95,7 @@ class Fault:
     violates: str
     function: Breaking
     entails: Mapping[str, str] = field(default_factory=dict)
+    tier: str = "lab"
 
     @property
     def story(self) -> str:
@@ -99,7 +107,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    identifier: str, *, host: str, violates: str, entails: Mapping[str, str] | None = None
+    identifier: str, *, host: str, violates: str, entails: Mapping[str, str] | None = None, tier: str = "lab"
 ) -> Callable[[Breaking], Breaking]:
     """Register a fault; its docstring tells what happened."""
 
@@ -107,7 +115,7 @@ def fault(
         known = FAULTS.get(identifier)
         if known is not None and known.function.__qualname__ != function.__qualname__:
             raise FaultError(f"two faults are called {identifier!r}; ids must be unique")
-        FAULTS[identifier] = Fault(identifier, host, violates, function, dict(entails or {}))
+        FAULTS[identifier] = Fault(identifier, host, violates, function, dict(entails or {}), tier)
         return function
 
     return register
@@ -129,6 +137,11 @@ def inflict(chosen: Fault, patient: Patient) -> None:
     marker = patient.run(["cat", MARKER], check=False).stdout.strip()
     if not marker:
         raise FaultError(f"{patient.name} has no {MARKER}: it is no host of a lab, and nothing was done to it")
+    if chosen.tier == "vm" and patient.run(["cat", FIRMWARE], check=False).stdout.strip() != VIRTUAL:
+        raise FaultError(
+            f"{chosen.id} needs a kernel of its own, and {patient.name} has none; nothing was done to it. "
+            "Next: ./cjsm test vm"
+        )
     try:
         chosen.function(patient)
     except AssertionError as error:

@@ -91,10 +91,13 @@ def _laboratory(lab_name: str) -> Any:
 
 def _show(faults: list[Fault], as_json: bool) -> None:
     if as_json:
-        rows = [{"fault": one.id, "host": one.host, "requirement": one.violates, "story": one.story} for one in faults]
+        rows = [
+            {"fault": one.id, "host": one.host, "requirement": one.violates, "tier": one.tier, "story": one.story}
+            for one in faults
+        ]
         click.echo(json.dumps(rows, indent=1))
         return
     for one in faults:
-        click.echo(f"{one.id:<40} {one.host:<9} {one.violates}")
+        click.echo(f"{one.id:<40} {one.host:<9} {one.violates}{'  (vm: ./cjsm test vm)' * (one.tier == 'vm')}")
         click.echo(f"    {one.story}")
     click.echo("Next: cjsm lab fault NAME", err=True)

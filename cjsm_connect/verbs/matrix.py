@@ -117,6 +117,11 @@ def chosen(only: Collection[str]) -> list[Fault]:
     known = every_fault()
     beginnings = tuple(word for word in only if word not in known)
     found = [one for one in known.values() if not only or one.id in only or one.id.startswith(beginnings)]
+    found, virtual = [one for one in found if one.tier == "lab"], [one.id for one in found if one.tier == "vm"]
+    if virtual and not found:
+        raise CjsmError(f"{', '.join(virtual)} can only be made in a virtual machine. Next: ./cjsm test vm")
+    if virtual:
+        click.echo(f"{len(virtual)} more need a virtual machine (./cjsm test vm): {', '.join(virtual)}", err=True)
     if not found:
         raise CjsmError(
             f"expected the beginning of a fault's name, found {', '.join(only)}; see: cjsm lab fault --list"

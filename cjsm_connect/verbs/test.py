@@ -32,7 +32,8 @@ ALONE = {"unit": SIDE_BY_SIDE, "lab": TWO_LABS, "vm": ()}  # when nothing narrow
 @click.pass_obj
 def command(rooms: Any, arguments: tuple[str, ...]) -> None:
     """The test suite. Without a tier: lint, types and imports, all of unit, then lab when this is root on Linux.
-    `unit` alone is the quick loop: it leaves out what takes seconds.
+    `unit` alone is the quick loop: it leaves out what takes seconds. `vm` runs only when it is named: clocks, encrypted
+    disks and a new kernel in a virtual machine (root on Linux, x86_64; minutes).
 
     What follows the tier goes to pytest: `-k firewall`, `-x`; `--keep` leaves a broken lab up.
     """

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from checks.framework import ROLES
+from cjsm_connect.lab.virtual import guest
+from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import load
-from faults import Fault, FaultError, Patient, every_fault, inflict
+from cjsm_connect.verbs.matrix import chosen
+from faults import TIERS, VIRTUAL, Fault, FaultError, Patient, every_fault, inflict
+from faults.virtual import SET_CLOCK
 from tests.made_up import ROOT
 
 
@@ -50,6 +55,67 @@ def test_a_host_without_the_labs_marker_is_left_alone(files: dict[str, str]) -> 
     assert host.files["/etc/motd"] == "Welcome"
 
 
+VIRTUAL_FAULT = Fault("demo.clock", "relay", "demo.clock", breaking, tier="vm")
+
+
+@pytest.mark.parametrize("firmware", ["", "Standard PC (Q35 + ICH9, 2009)\n"])
+def test_what_needs_a_kernel_of_its_own_leaves_every_other_host_alone(firmware: str) -> None:
+    host = Host(cjsm_lab="h5\n", motd="Welcome\n")
+    host.files["/sys/class/dmi/id/product_name"] = firmware
+    with pytest.raises(FaultError, match=r"relay has none; nothing was done to it\. Next: \./cjsm test vm"):
+        inflict(VIRTUAL_FAULT, Patient("relay", host.execute))
+    assert host.files["/etc/motd"] == "Welcome\n"
+
+
+def test_what_needs_a_kernel_of_its_own_is_made_in_the_virtual_machine() -> None:
+    host = Host(cjsm_lab="vm\n", motd="Welcome\n")
+    host.files["/sys/class/dmi/id/product_name"] = f"{VIRTUAL}\n"
+    inflict(VIRTUAL_FAULT, Patient("relay", host.execute))
+    assert host.files["/etc/motd"] == "\n"
+
+
+@pytest.mark.parametrize(
+    ("product", "container", "sets"),
+    [
+        (VIRTUAL, "none", True),
+        (VIRTUAL, "systemd-nspawn", False),
+        ("Standard PC (Q35 + ICH9, 2009)", "none", False),
+        ("", "none", False),
+    ],
+)
+def test_the_clock_of_no_other_machine_is_set(tmp_path: Path, product: str, container: str, sets: bool) -> None:
+    said = {"cat": product, "systemd-detect-virt": container}
+    for name, text in said.items():
+        program(tmp_path / name, f"echo '{text}'")
+    program(tmp_path / "date", f'[ "$1" = +%s ] && echo 1000 || echo "$1" > {tmp_path}/set')
+    # nothing but these programs can be found: the real date(1) among those that cannot
+    argv = ["/bin/sh", "-c", SET_CLOCK, "set-clock", VIRTUAL, "60"]
+    done = subprocess.run(argv, check=False, env={"PATH": str(tmp_path)}, capture_output=True)
+    told = tmp_path / "set"
+    assert (told.read_text() if told.exists() else "") == ("--set=@1060\n" if sets else "")
+    assert done.returncode == (0 if sets else 3)
+
+
+def program(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def test_the_virtual_machine_says_of_itself_what_faults_look_for() -> None:
+    assert guest.PRODUCT == VIRTUAL
+
+
+def test_the_virtual_machine_has_faults_of_clock_disks_and_kernel_and_the_matrix_leaves_them_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    virtual = {one.violates for one in every_fault().values() if one.tier == "vm"}
+    assert virtual == {"estate.accurate-clock", "logging.time", "estate.encryption-at-rest", "patching.taken-up"}
+    assert {one.tier for one in chosen(())} == {"lab"}
+    assert "estate.clock-behind" in capsys.readouterr().err
+    with pytest.raises(CjsmError, match=r"estate\.clock-behind can only be made in a virtual machine"):
+        chosen(("estate.clock-behind",))
+
+
 def test_a_fault_that_no_longer_fits_says_so() -> None:
     host = Host(cjsm_lab="h5", motd="Goodbye")
     with pytest.raises(FaultError, match="expected 'Welcome' in /etc/motd"):
@@ -84,6 +150,7 @@ CATALOGUE = load(ROOT / "checks/requirements.toml")
 @pytest.mark.parametrize("known", every_fault().values(), ids=lambda known: known.id)
 def test_every_fault_names_a_role_a_requirement_and_what_happened(known: Fault) -> None:
     assert known.host in ROLES
+    assert known.tier in TIERS
     assert {known.violates, *known.entails} <= set(CATALOGUE.requirements)
     assert known.story
     assert all(known.entails.values())
