@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-import shutil
 import subprocess
 import time
 
@@ -119,6 +118,8 @@ def settled(path: str) -> None:
 
 def swept(pattern: str) -> None:
     """Remove folders that a killed run left; ours last minutes at most."""
+    import shutil  # not for those who only look
+
     for folder in glob.glob(pattern):
         if os.lstat(folder).st_mtime < time.time() - 1800:
             shutil.rmtree(folder, ignore_errors=True)

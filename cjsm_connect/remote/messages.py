@@ -6,12 +6,8 @@ Standard library of Python 3.9.
 from __future__ import annotations
 
 import base64
-import email
-import email.policy
 import hashlib
 import io
-import zipfile
-from email.utils import formatdate
 from typing import Any
 
 # The EICAR test file (https://www.eicar.org): harmless, known to every scanner. It is only put together when it is
@@ -54,6 +50,8 @@ def build(arguments: dict[str, Any]) -> bytes:
 
 
 def _headers(arguments: dict[str, Any]) -> bytes:
+    from email.utils import formatdate  # here as below: each costs a host more than all that its look reads in Python
+
     fields = [
         "From: <%s>" % (arguments.get("sender") or "postmaster@selftest.invalid"),
         "To: <%s>" % arguments["recipient"],
@@ -87,6 +85,8 @@ def _filler(size: int) -> bytes:
 
 
 def _packed(data: bytes, packing: str) -> tuple[str, bytes]:
+    import zipfile
+
     name = "sample.bin"
     for _ in range({"none": 0, "zip": 1, "nested": 3, "deep": 60}[packing]):
         archive = io.BytesIO()
@@ -101,6 +101,9 @@ def fingerprint(message: bytes) -> dict[str, Any]:
 
     `extra` is the text that somebody on the way has added below ours (a documented footer), at most 500 characters.
     """
+    import email
+    import email.policy
+
     parsed = email.message_from_bytes(message, policy=email.policy.default)
     leaves = [part for part in parsed.walk() if not part.is_multipart()]
     text = next((str(part.get_content()) for part in leaves if part.get_content_type() == "text/plain"), "")

@@ -123,7 +123,7 @@ def container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(patching, "PACKAGES", str(tmp_path / "status"))
     monkeypatch.setattr(patching, "started", lambda pid: (tmp_path / "status").stat().st_ctime + 60)
     monkeypatch.setattr(patching.glob, "glob", lambda pattern: [str(tmp_path / "maps")] if "maps" in pattern else [])
-    monkeypatch.setattr(patching.shutil, "which", lambda name, path: "/usr/sbin/needrestart")
+    monkeypatch.setattr(patching, "installed", lambda name: True)
     return tmp_path
 
 
@@ -162,7 +162,7 @@ def test_needrestart_is_asked_where_there_is_a_kernel(container: Path, monkeypat
 
 def test_a_needrestart_that_is_missing_is_never_spared(container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patching, "attempt", lambda argv, **_: (127, "", "needrestart: not installed"))
-    monkeypatch.setattr(patching.shutil, "which", lambda name, path: None)
+    monkeypatch.setattr(patching, "installed", lambda name: False)
     assert not patching.restart()["answered"]
 
 
@@ -186,3 +186,13 @@ def test_packages_that_are_held_are_told_whether_installed_or_not(monkeypatch: p
     monkeypatch.setattr(system, "run", lambda argv: listed)
     assert patching.held() == ["clamav", "never"]
     assert system.packages() == {"postfix": "3.10", "clamav": "1.4"}
+
+
+def test_a_program_is_installed_when_it_can_be_run_from_the_usual_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patching, "ENVIRONMENT", {"PATH": f"/nowhere:{tmp_path}"})
+    assert not patching.installed("needrestart")
+    (tmp_path / "needrestart").write_text("")
+    (tmp_path / "needrestart").chmod(0o755)
+    assert patching.installed("needrestart")

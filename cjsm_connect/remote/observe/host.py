@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import sys
 import threading
 import time
@@ -17,29 +16,26 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     `arguments` has "topics" ({topic: its arguments}) and "seconds" (how long the slowest topic may take).
     """
     asked = arguments["topics"]
-    answers: queue.Queue[tuple[str, Any]] = queue.Queue()
+    answers: dict[str, Any] = {}
+    come = threading.Semaphore(0)
     for topic in asked:
         # daemons: a topic that hangs must not keep the program from answering
-        threading.Thread(target=_one, args=(topic, asked[topic], answers), daemon=True).start()
+        threading.Thread(target=_one, args=(topic, asked[topic], answers, come), daemon=True).start()
     late = {"error": "no answer within %d seconds" % arguments["seconds"]}
-    facts = dict.fromkeys(asked, late)
-    facts.update(_in_time(answers, len(asked), time.monotonic() + arguments["seconds"]))
-    return facts
+    _wait(come, len(asked), time.monotonic() + arguments["seconds"])
+    return {topic: answers.get(topic, late) for topic in asked}
 
 
-def _one(topic: str, arguments: dict[str, Any], answers: queue.Queue[tuple[str, Any]]) -> None:
+def _one(topic: str, arguments: dict[str, Any], answers: dict[str, Any], come: threading.Semaphore) -> None:
     try:
-        answers.put((topic, sys.modules[PACKAGE + topic].observe(arguments)))
+        answers[topic] = sys.modules[PACKAGE + topic].observe(arguments)
     except Exception as error:
-        answers.put((topic, {"error": "%s: %s" % (type(error).__name__, error)}))
+        answers[topic] = {"error": "%s: %s" % (type(error).__name__, error)}
+    come.release()
 
 
-def _in_time(answers: queue.Queue[tuple[str, Any]], count: int, deadline: float) -> dict[str, Any]:
-    facts: dict[str, Any] = {}
-    while len(facts) < count:
-        try:
-            topic, found = answers.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            break
-        facts[topic] = found
-    return facts
+def _wait(come: threading.Semaphore, count: int, deadline: float) -> None:
+    """Until so many have come, or it is too late."""
+    for _ in range(count):
+        if not come.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import json
 import os
-import platform
 import re
 import shlex
 import time
@@ -77,7 +76,7 @@ def release() -> dict[str, Any]:
 def kernel() -> dict[str, Any]:
     """The running kernel, and the kind of container if this is one ("none" on a machine of its own)."""
     # systemd notes there what it runs in, https://systemd.io/CONTAINER_INTERFACE; systemd-detect-virt(1) reads it too
-    return {"release": platform.release(), "container": read("/run/systemd/container").strip() or "none"}
+    return {"release": os.uname().release, "container": read("/run/systemd/container").strip() or "none"}
 
 
 def packages() -> dict[str, Any]:
