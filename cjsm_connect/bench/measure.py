@@ -36,11 +36,20 @@ def spread(argv: Sequence[str], rounds: int) -> dict[str, float]:
 
 def timed(argv: Sequence[str]) -> float:
     """Seconds that one command took."""
+    return said(argv)[0]
+
+
+def said(argv: Sequence[str]) -> tuple[float, str]:
+    """Seconds that one command took, and what it said on standard error.
+
+    Raises:
+        CjsmError: it ended with an error.
+    """
     started = time.monotonic()
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CjsmError(f"{' '.join(argv)} ended with {done.returncode}: {(done.stderr or done.stdout)[-500:]}")
-    return time.monotonic() - started
+    return time.monotonic() - started, done.stderr
 
 
 @dataclass(frozen=True, slots=True)

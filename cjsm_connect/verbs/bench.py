@@ -17,6 +17,7 @@ NAMES = ("apply", "checks", "review", "probe")
 @click.argument("name", type=click.Choice(NAMES))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option("--lab", default="lab", show_default=True, help="The lab to measure on.")
+@click.option("--relays", type=int, help="checks: make the lab for it, with so many relays, and end it afterwards.")
 @click.option(
     "--peers/--no-peers", default=True, help="Also other tools with the same end state or assertions (minutes)."
 )

@@ -73,5 +73,30 @@ def test_ratios_are_of_the_same_rounds() -> None:
 def test_the_peer_shares_its_connection_or_not_and_always_pins_host_keys(tmp_path: Path) -> None:
     ground = checks.Ground(tmp_path, "none", organisation(), tmp_path)
     shared, alone = (checks.access(ground, shared=shared) for shared in (True, False))
-    assert "ControlPath" in shared and "Control" not in alone
+    assert "ControlPath" in shared and "Control" not in alone and "Kex" not in alone
     assert "StrictHostKeyChecking yes" in alone
+
+
+def test_the_seconds_of_observing_and_judging_are_what_our_run_says_of_itself(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import sys\nprint('Warning: of something\\n1.25', file=sys.stderr)\n")
+    found = checks.of_ours([sys.executable, str(program)], 3)
+    assert found["observing_and_judging"] == 1.25 and found["host_side"] > 0
+
+
+def test_a_lab_that_is_not_up_is_not_measured_and_one_that_is_up_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CjsmError, match="is not up"), checks.laboratory(checks.Options("none"), print):
+        pass
+    monkeypatch.setattr(checks, "is_up", lambda _: True)
+    with pytest.raises(CjsmError, match="name another"), checks.laboratory(checks.Options("mine", relays=3), print):
+        pass
+
+
+def test_a_lab_that_is_made_for_it_is_ended_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(checks, "is_up", lambda _: False)
+    monkeypatch.setattr(checks.healthy, "ensure", lambda lab, relays: happened.append(f"{lab.name} with {relays}"))
+    monkeypatch.setattr(checks.Lab, "down", lambda lab: happened.append("down"))
+    with pytest.raises(KeyError), checks.laboratory(checks.Options("five", relays=3), print):
+        raise KeyError
+    assert happened == ["five with 3", "down"]
