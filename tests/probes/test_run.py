@@ -388,7 +388,7 @@ def test_the_run_knows_what_it_judged_and_with_what(ran: Runner) -> None:
     run = ran(check("answer"))
     assert run.organisation == "Exampleshire Council"
     assert run.organisation_digest == organisation(scope=[]).digest
-    assert run.catalogue_version == load(ROOT / "checks/requirements.toml").version
+    assert run.catalogue_version == load(module.CHECKS / "requirements.toml").version
     assert run.notes == ("judged from the recording seen.json",)
 
 
