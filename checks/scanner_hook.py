@@ -81,12 +81,12 @@ def over_limit_is_not_clean(seen: Seen, verdict: Verdict, hook: ScannerHook) -> 
 def no_exemption(seen: Seen, verdict: Verdict, hook: ScannerHook) -> None:
     """Nobody's EICAR passes the milter: the hub's, a mail server's, the relay's own, a user's; the rest is declared."""
     clean_passes(seen, verdict)
-    outcomes: Mapping[str, Outcome] = seen.fact("antivirus", "clients")
-    for name, outcome in outcomes.items():
+    for outcome in seen.fact("antivirus", "clients"):
+        sender = f"EICAR from {outcome['who']} ({outcome['client']})"
         if outcome["word"] == "silent":
-            raise NotTested(f"EICAR from {name}: {outcome['text']}")
+            raise NotTested(f"{sender}: {outcome['text']}")
         stopped = outcome["word"] in ("rejected", "deferred", "discarded") or outcome["held"]
-        verdict(stopped, expected="EICAR is stopped, whoever sends it", observed=f"EICAR from {name}: {said(outcome)}")
+        verdict(stopped, expected="EICAR is stopped, whoever sends it", observed=f"{sender}: {said(outcome)}")
     declared(seen, verdict, DECLARATION)
 
 

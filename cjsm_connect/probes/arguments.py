@@ -7,11 +7,12 @@ that the topic does not concern. The collector itself is cjsm_connect/remote/obs
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.hooks import ScannerHook
-from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT, hub_side_address, inner_addresses
+from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT, Address, hub_side_address, inner_addresses
 from cjsm_connect.probes import hooks, postfix
 from cjsm_connect.remote.collect import STATE
 from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
@@ -110,19 +111,20 @@ def _scanner_hook(organisation: Organisation, chosen: ScannerHook) -> dict[str, 
     """What is asked of a hook, and whose infected messages its milter is shown: those of nobody may be let by."""
     ours = f"postmaster@{organisation.domains.names[0]}"
     stranger = {"sender": SELF_TEST_RECIPIENT, "recipient": SELF_TEST_RECIPIENT, "user": ""}
-    clients = {f"the hub ({address})": {"client": str(address)} for address in organisation.hub.sources}
-    for mail in organisation.mail_servers:
-        known = {f"{mail.name} ({address})": {"client": str(address), "sender": ours} for address in mail.addresses}
-        clients |= known
-    clients["the relay itself"] = {"client": "127.0.0.1", "sender": ours}
-    clients["a user who logged in"] = {"client": "127.0.0.1", "sender": ours, "user": ours}
+    ends: list[tuple[str, Address, dict[str, str]]] = [("the hub", address, {}) for address in organisation.hub.sources]
+    ends += [(mail.name, address, {"sender": ours}) for mail in organisation.mail_servers for address in mail.addresses]
+    here = ip_address("127.0.0.1")
+    ends += [
+        ("the relay itself", here, {"sender": ours}),
+        ("a user who logged in", here, {"sender": ours, "user": ours}),
+    ]
     return {
         "hook": hooks.question(chosen, hooks.SCANNER),
         "milter": chosen.milter,
         "settings": sorted({path for paths in chosen.settings.values() for path in paths}),
         "client": str(organisation.hub.sources[0]),
         **stranger,
-        "clients": clients,
+        "clients": [{"who": who, "client": str(address), **more} for who, address, more in ends],
     }
 
 

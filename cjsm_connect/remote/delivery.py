@@ -42,8 +42,8 @@ def submit(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def log(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The log lines of one test message on this host, once its fate is known or `seconds` are over."""
-    return {"log": _settled_lines(arguments)}
+    """The log lines of one test message on this host, once its fate is known; as long as a mailbox is looked at."""
+    return {"log": _settled_lines(arguments, 12)}
 
 
 def _limit(arguments: dict[str, Any], usual: float) -> float:
@@ -51,9 +51,9 @@ def _limit(arguments: dict[str, Any], usual: float) -> float:
     return float(arguments.get("seconds", min(24.0, common.patience(usual))))
 
 
-def _settled_lines(arguments: dict[str, Any]) -> list[str]:
+def _settled_lines(arguments: dict[str, Any], usual: float = 8) -> list[str]:
     """Wait for a line that tells the message's fate; bounded in time and amount."""
-    since, deadline = int(time.time()) - 10, time.monotonic() + _limit(arguments, 8)
+    since, deadline = int(time.time()) - 10, time.monotonic() + _limit(arguments, usual)
     identifier = messages.message_id(arguments["token"], arguments["mark"])
     while True:
         lines = _lines_about(identifier, since)

@@ -111,3 +111,12 @@ def test_a_message_is_settled_when_each_counted_recipient_has_its_end(journal: l
     assert delivery._settled((counted + ended + ended).splitlines())
     assert delivery._settled(ended.splitlines())
     assert not delivery._settled([])
+
+
+def test_the_log_of_a_message_that_arrives_is_watched_as_long_as_its_mailbox(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(delivery, "_limit", lambda arguments, usual: asked.append(usual) or 0)
+    monkeypatch.setattr(delivery, "_recent_log", lambda since: [])
+    delivery.log({"token": "t", "mark": "m"})
+    delivery.mailbox({"token": "t", "mark": "m", "folder": str(tmp_path)})
+    assert len(asked) == 2 and asked[0] == asked[1]

@@ -88,8 +88,17 @@ def test_a_milter_that_is_not_there_is_away(tmp_path):
     assert found["word"] == "away" and "No such file" in found["text"]
 
 
-@pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff\xff\xff\xffO", b"\0\0\0\x02Oo", b""])
-def test_what_is_no_milter_is_away_and_costs_no_memory(says):
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "an answer of 1213486160 bytes"),
+        (b"\xff\xff\xff\xffO", "an answer of 4294967295 bytes"),
+        (b"\0\0\0\x02Oo", "does not speak the milter protocol"),
+        (b"\0\0\0\x0dO", "it hung up"),
+        (b"", "it hung up"),
+    ],
+)
+def test_what_is_no_milter_is_away_and_costs_no_memory(says, why):
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve():
@@ -99,4 +108,5 @@ def test_what_is_no_milter_is_away_and_costs_no_memory(says):
                 connection.sendall(says)
 
         threading.Thread(target=serve, daemon=True).start()
-        assert asked(f"inet:127.0.0.1:{listener.getsockname()[1]}")["word"] == "away"
+        found = asked(f"inet:127.0.0.1:{listener.getsockname()[1]}")
+    assert found["word"] == "away" and why in found["text"]

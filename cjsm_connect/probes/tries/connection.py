@@ -11,7 +11,6 @@ from cjsm_connect.probes import sessions
 from cjsm_connect.probes.tries import Try
 
 SUFFIX = ".cjsm.net"
-ARRIVAL_SECONDS = 12  # as long as the mailbox is looked at
 
 
 def tries(organisation: Organisation) -> list[Try]:
@@ -63,7 +62,7 @@ def _both_ways(organisation: Organisation, mail: Host) -> Iterator[Try]:
     yield _message(mail, "outbound-arrived", "hub", "mailbox", {**out, "folder": _mailbox(organisation, plain)})
     yield _message(mail, "inbound-sent", "hub", "submit", back)
     yield _message(mail, "inbound-arrived", mail.name, "mailbox", {**back, "user": internal.partition("@")[0]})
-    yield _message(mail, "inbound-logged", mail.name, "log", {**back, "seconds": ARRIVAL_SECONDS})
+    yield _message(mail, "inbound-logged", mail.name, "log", back)
 
 
 def _relayed(organisation: Organisation, mail: Host, out: dict[str, Any]) -> Iterator[Try]:

@@ -47,17 +47,14 @@ def hooked(arguments: dict[str, Any]) -> dict[str, Any]:
     """A scanner behind a milter, as its status command tells of it and as its milter answers."""
     from concurrent.futures import ThreadPoolExecutor  # other hosts need not pay for it
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(1 + len(SAMPLES) + len(arguments["clients"])) as pool:
         status = pool.submit(hook.report, arguments["hook"])
         samples = {name: pool.submit(sample, arguments, **what) for name, what in SAMPLES.items()}
-        clients = {
-            name: pool.submit(sample, {**arguments, **who}, content="eicar")
-            for name, who in arguments["clients"].items()
-        }
+        clients = [(who, pool.submit(sample, {**arguments, **who}, content="eicar")) for who in arguments["clients"]]
         return {
             "hook": status.result(),
             "samples": {name: outcome.result() for name, outcome in samples.items()},
-            "clients": {name: outcome.result() for name, outcome in clients.items()},
+            "clients": [{"who": who["who"], "client": who["client"], **outcome.result()} for who, outcome in clients],
             "changed": {path: changed(path) for path in arguments["settings"]},
             "postfix": postconf.by_name(POSTFIX),
         }
