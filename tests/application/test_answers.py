@@ -134,6 +134,7 @@ def test_a_declared_fact_that_a_host_denies_is_a_contradiction() -> None:
     found = answer("Which mail server", known(denied))
     assert found.origin is Origin.DECLARED
     assert found.contradictions == ("mail: host.program: expected postfix; observed exim4-base 4.98",)
+    assert found.lines == ("Postfix (version not seen) on mail.council.example",)
 
 
 def test_a_declared_fact_that_a_host_confirms_is_observed_with_its_version() -> None:
