@@ -190,6 +190,25 @@ def test_a_list_in_another_encoding_is_not_guessed(place: Place) -> None:
     assert "byte 13 is not UTF-8; save it again as CSV in UTF-8" in place.run().stdout
 
 
+def test_one_user_more_than_declared_is_a_contradiction(place: Place) -> None:
+    place.edit("users = 5", "users = 4")
+    done = place.run()
+    assert done.exit_code == 1
+    assert "How many users?: organisation.users says 4; the list of users has 5" in done.stdout
+
+
+def test_terms_that_were_accepted_more_than_a_year_ago_are_to_be_accepted_again(place: Place) -> None:
+    place.edit(
+        'id = "terms-accepted"\nstatement = "The terms, version 10.2, were signed and accepted in the portal."\n'
+        'owner = "Robin Signatory"\ndate = 2026-11-01',
+        'id = "terms-accepted"\nstatement = "Accepted."\nowner = "Robin Signatory"\ndate = 2025-11-01',
+    )
+    done = place.run()
+    assert done.exit_code == 1
+    assert "Terms: a signatory accepts them again: due since 2026-11-01" in done.stdout
+    assert "to be accepted again by 2026-11-01; THAT DAY IS OVER" in place.file("terms.txt")
+
+
 def test_users_are_in_their_own_files_and_nowhere_else(place: Place) -> None:
     place.edit("Court clerk,clerk@", "Canary Person,canary.person@", "users.csv")
     done = place.run("--json")

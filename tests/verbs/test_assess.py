@@ -129,6 +129,12 @@ def test_a_last_check_that_is_damaged_is_told(council):
     assert "Remove it, then: cjsm check" in str(done.exception)
 
 
+def test_a_last_check_that_is_no_run_by_its_size_is_not_read(council, monkeypatch):
+    checked(council, {})
+    monkeypatch.setattr(_last, "LARGEST", 100)
+    assert "larger than 100 bytes; this is no run" in str(run("--org", council).exception)
+
+
 def test_a_word_that_is_no_choice_is_told_with_the_choices():
     done = run("--mail-server", "attic")
     assert done.exit_code == 2
