@@ -39,10 +39,11 @@ PATH = click.Path(path_type=Path)
 @click.command("application")
 @click.option("--from", "bundle", type=PATH, help="Take what was seen from this bundle, not from the last cjsm check.")
 @click.option("--output", type=PATH, help="The pack's folder, replaced as a whole.  [default: ORG/application]")
+@click.option("--pdf", "paper", is_flag=True, help="Each page as PDF/UA, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option("--org", type=PATH, help="Folder of organisation.toml (or CJSM_ORG).")
 @click.pass_obj
-def command(rooms: Any, /, bundle: Path | None, output: Path | None, as_json: bool, org: Path | None) -> None:
+def command(rooms: Any, /, bundle: Path | None, org: Path | None, output: Path | None, **asked: bool) -> None:
     """The application pack: both known forms filled in, contacts and sponsor, list of users, checklist of the terms,
     fingerprint sheet, and what is posted.
 
@@ -60,8 +61,8 @@ def command(rooms: Any, /, bundle: Path | None, output: Path | None, as_json: bo
     observed = _observed.of_bundle(bundle, folder, now) if bundle else _observed.last_check(folder)
     place = (output or folder / FOLDER).absolute()
     found = _filled(draft, observed, place, rooms.root, now)
-    pack.write(place, _files(found, place))
-    if as_json:
+    pack.write(place, {**_files(found, place), **(_printed(found) if asked["paper"] else {})})
+    if asked["as_json"]:
         click.echo(json.dumps(filled.plain(found), indent=1, ensure_ascii=False))
     else:
         click.echo("\n".join(_told(found, place)))
@@ -158,6 +159,13 @@ def _files(found: Application, place: Path) -> dict[str, bytes]:
         "users-changes.csv": users.changes_as_csv(found.listed.changes).encode(),
         pack.USERS: pack.kept(people, f"{found.at:%Y-%m-%d}"),
     }
+
+
+def _printed(found: Application) -> dict[str, bytes]:
+    from cjsm_connect.reports import application as pages
+    from cjsm_connect.reports.pdf import printed
+
+    return {f"{one.file}.pdf": printed(pages.as_html(one, found)) for one in pages.documents(found)}
 
 
 def _told(found: Application, place: Path) -> Iterator[str]:

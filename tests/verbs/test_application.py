@@ -258,6 +258,16 @@ def test_a_mistake_in_the_file_is_told_where_it_matters(place: Place) -> None:
     assert "[contacts] has mistakes and is left out" in place.file("contacts.txt")
 
 
+def test_each_page_is_printed_when_asked_for_and_gone_when_not(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cjsm_connect.reports.pdf.printed", lambda page: b"%PDF-" + page.encode())  # laying out is slow
+    place.run("--pdf")
+    pages = {path.stem: path.read_bytes() for path in (place.folder / "application").glob("*.pdf")}
+    assert pages.keys() == {path.stem for path in (place.folder / "application").glob("*.html")}
+    assert all(data.startswith(b"%PDF-") for data in pages.values())
+    place.run()
+    assert not list((place.folder / "application").glob("*.pdf"))
+
+
 def test_the_pack_goes_where_it_is_told_to(place: Place, tmp_path: Path) -> None:
     done = place.run("--output", tmp_path / "pack")
     assert (tmp_path / "pack/index.html").is_file()
