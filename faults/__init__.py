@@ -6,6 +6,9 @@
         host.run(["nft", "insert", "rule", "inet", "cjsm", "input", "tcp", "dport", "23", "accept"])
         assert "dport 23" in host.run(["nft", "list", "chain", "inet", "cjsm", "input"]).stdout
 
+Mostly HOST is a managed host. On `outside` it breaks what the DNS says, on `hub` what the other side does, and on
+`organisation` what the organisation file says, in a copy of its own.
+
 A fault proves its own effect and raises if there is none: a fault that did nothing makes every check look blind.
 `entails` names further requirements that must fail too, each with the reason why that is right.
 """
@@ -31,6 +34,9 @@ VIRTUAL = "cjsm-connect vm"
 TIERS = ("lab", "vm")
 """Where a fault can be made: on the lab's hosts, or in a virtual machine that has a kernel of its own."""
 
+ORGANISATION = "organisation"
+"""Stands for a host where the organisation file is wrong: paths are then relative to a copy of its folder."""
+
 Execute = Callable[[Sequence[str], str | None], subprocess.CompletedProcess[str]]
 Certify = Callable[..., str]
 """By whom ("hub": the operator, "inner": the organisation), for which request, and what is wrong; gives a chain."""
@@ -47,11 +53,13 @@ def nobody_certifies(authority: str, request: str, **wrong: Any) -> str:
 
 @dataclass(frozen=True)
 class Patient:
-    """The host that is broken. `execute` runs a command on it as root, `certify` is the lab's authority."""
+    """The host that is broken. `execute` runs a command on it as root, `certify` is the lab's authority, `marker` the
+    file by which it is known that this may be done."""
 
     name: str
     execute: Execute
     certify: Certify = nobody_certifies
+    marker: str = MARKER
 
     def run(
         self, argv: Sequence[str], input: str | None = None, *, check: bool = True
@@ -134,9 +142,9 @@ def inflict(chosen: Fault, patient: Patient) -> None:
     Raises:
         FaultError: the host is not the lab's, or the fault had no effect.
     """
-    marker = patient.run(["cat", MARKER], check=False).stdout.strip()
+    marker = patient.run(["cat", patient.marker], check=False).stdout.strip()
     if not marker:
-        raise FaultError(f"{patient.name} has no {MARKER}: it is no host of a lab, and nothing was done to it")
+        raise FaultError(f"{patient.name} has no {patient.marker}: it is no host of a lab, and nothing was done to it")
     if chosen.tier == "vm" and patient.run(["cat", FIRMWARE], check=False).stdout.strip() != VIRTUAL:
         raise FaultError(
             f"{chosen.id} needs a kernel of its own, and {patient.name} has none; nothing was done to it. "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cjsm_connect.remote.firewall import BOOT, MAIN, PENDING
 from faults import Patient, fault
 
@@ -233,3 +235,12 @@ def unconfirmed(host: Patient) -> None:
     host.run(["install", "-d", "-m", "0700", "/var/lib/cjsm/undo"])
     host.run(["tee", PENDING], input='{"tables": ["inet cjsm"]}\n')
     assert host.run(["stat", "-c", "%F", PENDING]).stdout == "regular file\n"
+
+
+@fault("firewall.unexplained-rule", host="mail", violates="firewall.reasons")
+def unexplained_rule(host: Patient) -> None:
+    """Somebody tidied the rules and took out the comment that says why one is there."""
+    explained = next(line for line in host.read(BOOT).splitlines() if "tcp dport 22 " in line and " comment " in line)
+    before = chain(host, "input").count(" comment ")
+    rewritten(host, explained, re.sub(r' comment "[^"]*"', "", explained))
+    assert chain(host, "input").count(" comment ") < before

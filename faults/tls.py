@@ -191,3 +191,27 @@ def stale_list(host: Patient) -> None:
     certificate = certified(host, "hub", stale=True)
     assert "-stale.crl" in says(host, certificate, "-ext", "crlDistributionPoints")
     installed(host, "hub", certificate)
+
+
+OPENSSL = "/etc/ssl/openssl.cnf"
+LENIENT = """
+[lenient_init]
+ssl_conf = lenient_ssl
+[lenient_ssl]
+system_default = lenient
+[lenient]
+CipherString = DEFAULT@SECLEVEL=0
+"""
+
+
+@fault("tls.short-key", host="relay", violates="tls.strong-keys", entails=NO_HUB)
+def short_key(host: Patient) -> None:
+    """The key is of the year 2005, and OpenSSL was told to put up with it."""
+    host.write(f"{FOLDER}/hub.key", host.run(["openssl", "genrsa", "1024"]).stdout)
+    words = ["-subj", "/CN=relay.council.example", "-addext", "subjectAltName=DNS:relay.council.example"]
+    host.write(f"{FOLDER}/hub.csr", host.run(["openssl", "req", "-new", "-key", f"{FOLDER}/hub.key", *words]).stdout)
+    host.replace(OPENSSL, "openssl_conf = openssl_init", "openssl_conf = lenient_init")
+    host.write(OPENSSL, host.read(OPENSSL) + LENIENT)
+    installed(host, "hub", certified(host, "hub"))
+    host.run(["systemctl", "restart", "postfix.service"])
+    assert "(1024 bit)" in says(host, host.read(f"{FOLDER}/hub.chain.pem"), "-text")

@@ -76,9 +76,14 @@ def organisation_folder(name: str) -> Path:
     return CLONE / "inventories" / "lab" if name == DEFAULT and in_clone else LABS / name / "organisation"
 
 
+def mistaken_folder(name: str) -> Path:
+    """Where a copy of a lab's organisation lies in which something is wrong on purpose."""
+    return LABS / name / "mistaken"
+
+
 def lab_of(organisation: Path) -> str:
     """The lab that an organisation folder belongs to, empty for a real organisation's."""
     folder = organisation.resolve()
-    if folder.name == "organisation" and folder.parent.parent == LABS:
+    if folder.name in ("organisation", "mistaken") and folder.parent.parent == LABS:
         return folder.parent.name
     return DEFAULT if folder == organisation_folder(DEFAULT) else ""

@@ -78,9 +78,11 @@ def run(lab: Lab, *arguments: str) -> str:
     return done.stdout
 
 
-def verb(lab: Lab, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a verb on the lab's organisation in a process of its own, whatever comes of it."""
+def verb(
+    lab: Lab, *arguments: str, text: str | None = None, organisation: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a verb on the lab's organisation, or a copy of it, in a process of its own, whatever comes of it."""
     argv = [sys.executable, str(CLONE / "cli.py"), *arguments]
     environment = {name: value for name, value in os.environ.items() if name != INSIDE}
-    environment["CJSM_ORG"] = str(lab.organisation_folder)
+    environment["CJSM_ORG"] = str(organisation or lab.organisation_folder)
     return subprocess.run(argv, env=environment, input=text, capture_output=True, text=True, check=False)

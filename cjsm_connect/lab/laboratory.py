@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from cjsm_connect.lab.topology import ADMIN, EVERY_HOST, Host, checked_name, che
 from cjsm_connect.results import CjsmError
 
 HEALTHY = "healthy"
+MISTAKEN = "cjsm-lab"  # the marker in a copy of the organisation folder
 INOTIFY_PER_HOST = 4  # seen: three of systemd, one of rsyslogd
 AT_ONCE = 5  # hosts that start or stop side by side: more would only wait for each other's processors
 
@@ -136,6 +138,18 @@ class Lab:
     def keep(self, label: str = HEALTHY, digest: str = "") -> Path:
         """Keep a saved label on this machine, so that a later `up` can start from it."""
         return kept.keep(self.name, label, digest or of_applied(members.relays(self.name)))
+
+    def mistake(self) -> Path:
+        """A fresh copy of the organisation folder, to be broken; it carries the lab's marker as hosts do."""
+        target = entry.mistaken_folder(self.name)
+        self.correct()
+        shutil.copytree(self.organisation_folder, target, ignore=shutil.ignore_patterns(".cjsm", "evidence*"))
+        machine.write(target / MISTAKEN, f"{self.name}\n")
+        return target
+
+    def correct(self) -> None:
+        """Forget the copy of the organisation folder."""
+        machine.remove_tree(entry.mistaken_folder(self.name))
 
     def certify(self, authority_name: str, request: str, **wrong: Any) -> str:
         """A chain for a request by the "hub"'s operator or the "inner" authority, wrong on purpose: what may be wrong

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import subprocess
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,21 +34,21 @@ def fault_command(  # noqa: PLR0913 - one parameter for each option
 
     Refuses any host that does not carry the lab's marker.
     """
-    from faults import every_fault
+    from faults import ORGANISATION, every_fault
 
     faults = every_fault()
     if listed or not (fault_name or undo):
         _show(list(faults.values()), as_json)
         return
-    suffix = "" if lab_name == entry.DEFAULT else f" --lab {lab_name}"
+    target = host or named(faults, fault_name).host
     if undo:
-        _undo(lab_name, host or named(faults, fault_name).host)
+        _undo(lab_name, target)
         return
     chosen = named(faults, fault_name)
-    _break(lab_name, chosen, host or chosen.host)
-    click.echo(
-        f"now {chosen.violates} must fail. Next: cjsm check; then cjsm lab fault --undo {chosen.id}{suffix}", err=True
-    )
+    _break(lab_name, chosen, target)
+    check = f"cjsm check --org {entry.mistaken_folder(lab_name)}" if target == ORGANISATION else "cjsm check"
+    back = f"cjsm lab fault --undo {chosen.id}" + ("" if lab_name == entry.DEFAULT else f" --lab {lab_name}")
+    click.echo(f"now {chosen.violates} must fail. Next: {check}; then {back}", err=True)
 
 
 def named(faults: dict[str, Fault], name: str) -> Fault:
@@ -69,13 +72,27 @@ def _break(lab_name: str, chosen: Fault, host: str) -> None:
 
 
 def patient(lab: Lab, host: str) -> Patient:
-    """A host of the lab, as faults break it."""
-    from faults import Patient
+    """A host of the lab as faults break it, or a copy of what describes the lab."""
+    from cjsm_connect.lab.laboratory import MISTAKEN
+    from faults import ORGANISATION, Patient
 
+    if host == ORGANISATION:
+        return Patient(host, partial(_on_files, lab.mistake()), marker=MISTAKEN)
     return Patient(host, partial(lab.exec, host), lab.certify)
 
 
+def _on_files(folder: Path, argv: Sequence[str], text: str | None) -> subprocess.CompletedProcess[str]:
+    """What faults do to files, in the folder of a copy."""
+    return subprocess.run(list(argv), cwd=folder, input=text, capture_output=True, text=True, check=False)
+
+
 def _undo(lab_name: str, host: str) -> None:
+    from faults import ORGANISATION
+
+    if host == ORGANISATION:
+        _laboratory(lab_name).correct()
+        click.echo("the copy of the organisation file is gone; the lab's own was never changed.", err=True)
+        return
     _laboratory(lab_name).reset([host])
     click.echo(f"{host} is back in its healthy state. Next: cjsm check", err=True)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -176,11 +177,13 @@ def _taken(waiting: SimpleQueue[Fault]) -> Iterator[Fault]:
 
 @dataclass
 class Ward:
-    """A lab in which faults are made. `known` warns without any; `broken` hosts have to be reset before the next."""
+    """A lab in which faults are made. `known` warns without any; `broken` hosts have to be reset before the next fault,
+    `fresh` ones were, and nothing but a check has happened since."""
 
     lab: Lab
     known: Accusations = frozenset()
     broken: set[str] = field(default_factory=set)
+    fresh: set[str] = field(default_factory=set)
 
     def admit(self) -> None:
         """Start from the healthy state, and see what warns in it.
@@ -205,10 +208,14 @@ class Ward:
         return judged(fault, new, time.monotonic() - started, problem)
 
     def _noticed(self, fault: Fault) -> Accusations:
-        from faults import inflict
+        from faults import ORGANISATION, inflict
 
+        if fault.host == ORGANISATION:  # no host is broken: a copy of what describes them is
+            self.restore()
+            inflict(fault, patient(self.lab, fault.host))
+            return accused(self.lab, entry.mistaken_folder(self.lab.name))[0] - self.known
         self.restore(fault.host)
-        self.broken = {fault.host}
+        self.broken, self.fresh = {fault.host}, set()
         inflict(fault, patient(self.lab, fault.host))
         return accused(self.lab)[0] - self.known
 
@@ -225,9 +232,9 @@ class Ward:
 
     def restore(self, *also: str) -> None:
         """Put back the hosts that were broken, and these."""
-        if wanted := sorted(self.broken.union(also)):
+        if wanted := sorted(self.broken.union(also) - self.fresh):
             self.lab.reset(wanted)
-        self.broken = set()
+        self.broken, self.fresh = set(), set(wanted)
 
 
 def judged(fault: Fault, new: Accusations, seconds: float, problem: str = "") -> Row:
@@ -239,15 +246,15 @@ def judged(fault: Fault, new: Accusations, seconds: float, problem: str = "") ->
     return Row(fault.id, fault.host, fault.violates, found, names, round(seconds, 1), problem, told)
 
 
-def accused(lab: Lab) -> tuple[Accusations, int]:
-    """Every result that accuses, and the exit code of the checks.
+def accused(lab: Lab, organisation: Path | None = None) -> tuple[Accusations, int]:
+    """Every result that accuses, and the exit code of the checks; of a copy of the lab's organisation, if it is named.
 
     Raises:
         CjsmError: the checks did not run.
     """
     from cjsm_connect.lab import healthy
 
-    done = healthy.verb(lab, "check", "--json")
+    done = healthy.verb(lab, "check", "--json", organisation=organisation)
     try:
         results: list[Mapping[str, Any]] = json.loads(done.stdout)["results"]
     except ValueError as error:

@@ -13,7 +13,7 @@ from cjsm_connect.lab.virtual import guest
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import load
 from cjsm_connect.verbs.matrix import chosen
-from faults import TIERS, VIRTUAL, Fault, FaultError, Patient, every_fault, inflict
+from faults import ORGANISATION, TIERS, VIRTUAL, Fault, FaultError, Patient, every_fault, inflict
 from faults.virtual import SET_CLOCK
 from tests.made_up import ROOT
 
@@ -149,7 +149,7 @@ CATALOGUE = load(ROOT / "checks/requirements.toml")
 
 @pytest.mark.parametrize("known", every_fault().values(), ids=lambda known: known.id)
 def test_every_fault_names_a_role_a_requirement_and_what_happened(known: Fault) -> None:
-    assert known.host in ROLES
+    assert known.host in (*ROLES, "outside", "hub", ORGANISATION)
     assert known.tier in TIERS
     assert {known.violates, *known.entails} <= set(CATALOGUE.requirements)
     assert known.story
@@ -171,3 +171,16 @@ def test_there_are_a_hundred_faults_over_all_concerns() -> None:
     assert len(every_fault()) >= 100
     concerns = {requirement.concern for requirement in CATALOGUE.requirements.values()}
     assert {name.partition(".")[0] for name in every_fault()} >= concerns
+
+
+# what no fault of the lab violates, and why it cannot
+UNBREAKABLE = {
+    "antivirus.memory": "a container has the memory of the machine",
+    "firewall.no-bypass": "/proc/sys cannot be written in a container",
+}
+
+
+@pytest.mark.parametrize("identifier", sorted(CATALOGUE.requirements))
+def test_each_requirement_is_violated_by_a_fault_or_says_why_the_lab_cannot(identifier: str) -> None:
+    violated = {known.violates for known in every_fault().values()}
+    assert (identifier in violated) != (identifier in UNBREAKABLE)

@@ -15,7 +15,7 @@ from cjsm_connect.lab import healthy
 from cjsm_connect.results import CjsmError, Status
 from cjsm_connect.verbs import matrix as verb
 from cjsm_connect.verbs.matrix import Accusation, Row, accused, chosen, described, exit_code, judged, matrix_command
-from faults import Fault, Patient
+from faults import ORGANISATION, Fault, Patient
 
 WARNED = {
     "check": "logging.forwarding",
@@ -62,12 +62,16 @@ class World:
             def exec(self, *_: Any) -> None:
                 raise AssertionError
 
+            def mistake(self) -> str:
+                world.done.append("copy")
+                return "mistaken"
+
             certify = exec
 
         return Lab()
 
-    def verb(self, _: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
-        self.done.append(arguments[0])
+    def verb(self, _: Any, *arguments: str, organisation: Any = None) -> subprocess.CompletedProcess[str]:
+        self.done.append(f"{arguments[0]} {organisation.name}" if organisation else arguments[0])
         found = self.says.pop(0) if self.says else []
         if isinstance(found, str):
             return subprocess.CompletedProcess([], 2, "", found)
@@ -194,6 +198,20 @@ def test_after_every_tenth_fault_the_lab_must_be_healthy(monkeypatch: pytest.Mon
     assert world.done[-3:] == ["check", "reset firewall", "check"]
 
 
+def test_a_host_that_was_put_back_for_the_green_check_is_not_put_back_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    says = [[], *[[failing("firewall.declared")]] * 10, [], [failing("firewall.declared")]]
+    world = World(monkeypatch, says)
+    assert world.run(monkeypatch, [fault(number) for number in range(11)]).exit_code == 0
+    assert world.done[-6:] == [
+        "reset firewall",
+        "check",
+        "break firewall.number-10",
+        "check",
+        "reset firewall",
+        "check",
+    ]
+
+
 def test_checks_that_do_not_run_are_a_problem_of_the_row_and_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch, [[], "cjsm: hosts are gone", [], []])
     done = world.run(monkeypatch, [fault()])
@@ -209,3 +227,15 @@ def test_labs_side_by_side_share_the_faults(monkeypatch: pytest.MonkeyPatch) -> 
     assert {row["fault"] for row in json.loads(done.stdout)} == {f"firewall.number-{number}" for number in range(6)}
     assert world.done.count("reset all") == 2
     assert sum(step.startswith("break") for step in world.done) == 6
+
+
+def test_a_fault_of_the_organisation_file_breaks_a_copy_and_resets_no_host_but_those_broken_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, [[], [failing("firewall.declared")], [failing("firewall.declared", "estate")], []])
+    done = world.run(monkeypatch, [fault(1), fault(2, ORGANISATION)])
+    assert done.exit_code == 0, done.output
+    assert world.done == [
+        *("reset all", "check", "reset firewall", "break firewall.number-1", "check"),
+        *("reset firewall", "copy", "break firewall.number-2", "check mistaken", "check"),
+    ]
