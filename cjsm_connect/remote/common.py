@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 import subprocess
 import time
 
@@ -123,3 +124,17 @@ def swept(pattern: str) -> None:
     for folder in glob.glob(pattern):
         if os.lstat(folder).st_mtime < time.time() - 1800:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+HIDDEN = "(redacted)"
+# "HTTPProxyPassword x", "smtp_sasl_password_maps = static:user:x", "#DatabasePwd x", "machine a login b password x"
+AFTER_THE_WORD = (
+    r"(?im)^(.*?(?:password|passwd|passphrase|secret(?![a-z])|(?<![a-z])pwd(?![a-z])|bind_?pw)"
+    r"[\w-]*[\"',]*[ \t]*[=: \t][ \t]*)(?!(?:yes|no)$)\S.*$"
+)
+USER_INFO = r"(://)[^\s/@\"']+@"  # Acquire::http::Proxy "http://user:secret@proxy:3128";
+
+
+def without_passwords(text: str) -> str:
+    """A configuration, or a difference of two, as it may be shown: what follows a word for a password is not."""
+    return re.sub(USER_INFO, r"\1" + HIDDEN + "@", re.sub(AFTER_THE_WORD, r"\1" + HIDDEN, text))

@@ -59,7 +59,7 @@ def row(folder: str, name: str, item: dict[str, Any]) -> dict[str, Any]:
     if item["text"] is not None and not item["secret"]:
         found["after"] = hashlib.sha256(item["text"].encode()).hexdigest()
     if not item["secret"]:
-        found["difference"] = difference(path, item)[:LONGEST_DIFF]
+        found["difference"] = common.without_passwords(difference(path, item))[:LONGEST_DIFF]
     return found
 
 

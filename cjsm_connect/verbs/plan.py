@@ -11,6 +11,7 @@ import click
 from cjsm_connect.desired.lacking import lacking
 from cjsm_connect.desired.planned import SCHEMA, differences, planned, steps
 from cjsm_connect.organisation import Organisation
+from cjsm_connect.remote.common import HIDDEN, without_passwords
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
@@ -65,10 +66,11 @@ def described(item: Subject, new_files: bool = True) -> str:
         lines.append("  nothing to do")
     lines += [click.style(f"  refused: {text}", fg="red") for text in item.refused]
     lines += [click.style(f"  warning: {text}", fg="yellow") for text in item.warnings]
-    lines += [f"  {line}" for line in steps(item.change, item.snapshot)]
+    lines += [f"  {without_passwords(line)}" for line in steps(item.change, item.snapshot)]
     lines += [click.style(f"  lacking: {text}", fg="red") for text in lacking(item.desired, item.snapshot)]
     lines += [click.style(f"  waiting: {text}", fg="yellow") for text in item.desired.waiting]
-    lines += [_indented(text) for text in differences(item.change, item.snapshot, new_files)]
+    texts = differences(item.change, item.snapshot, new_files)
+    lines += [_indented(without_passwords(text)) for text in texts]
     return "\n".join(line for line in lines if line)
 
 
@@ -79,10 +81,28 @@ def as_data(item: Subject) -> dict[str, Any]:
         "refused": list(item.refused),
         "warnings": list(item.warnings),
         "changes": bool(item.change),
-        **planned(item.change, item.snapshot),
+        **_clean(planned(item.change, item.snapshot)),
         "lacking": list(lacking(item.desired, item.snapshot)),
         "waiting": list(item.desired.waiting),
     }
+
+
+def _clean(told: dict[str, Any]) -> dict[str, Any]:
+    """The same without passwords that somebody has written into a file of ours."""
+    return {
+        **told,
+        "steps": [without_passwords(step) for step in told["steps"]],
+        "files": [{**one, **_shown(one)} for one in told["files"]],
+    }
+
+
+def _shown(file: dict[str, Any]) -> dict[str, Any]:
+    settings = [{**one, "found": _setting(one["name"], one["found"])} for one in file["settings"]]
+    return {"diff": without_passwords(file["diff"]), "settings": settings}
+
+
+def _setting(name: str, found: str | None) -> str | None:
+    return HIDDEN if found and without_passwords(f"{name} = {found}") != f"{name} = {found}" else found
 
 
 def _indented(text: str) -> str:

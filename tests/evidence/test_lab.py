@@ -15,6 +15,12 @@ from cjsm_connect.evidence import archive
 pytestmark = pytest.mark.lab
 
 
+COMMAND = (  # as README.txt of each bundle has it
+    "openssl cms -verify -binary -inform DER -in statement.cms -content statement.json "
+    "-CAfile evidence.pub -out /dev/null"
+)
+
+
 @pytest.fixture
 def told(lab: Any, cjsm: Any) -> Iterator[dict[str, Any]]:
     """What `cjsm evidence --json` said; its bundle is taken away afterwards."""
@@ -44,7 +50,15 @@ def test_evidence_of_the_lab_is_genuine_and_holds_no_private_key(
     assert lab.exec("relay", ["postconf", "-n"]).stdout.strip() in relay
     assert "relay.council.example" in files["certificates.json"].decode()
 
-    for name in ("statement.json", "statement.cms"):
-        (tmp_path / name).write_bytes(files[name])
-    command = "openssl cms -verify -binary -inform DER -in statement.cms -content statement.json -out /dev/null -CAfile"
-    subprocess.run([*command.split(), str(public)], cwd=tmp_path, check=True, capture_output=True)
+    here = subprocess.run(["openssl", "version"], capture_output=True, text=True, check=True).stdout
+    there = lab.exec("outside", ["openssl", "version"]).stdout
+    assert there.startswith("OpenSSL 3.5."), f"Debian 13's, beside {here.strip()} of this machine"
+    (place := Path(lab.root("outside")) / "root/evidence").mkdir(exist_ok=True)
+    for folder in (tmp_path, place):
+        for name in ("statement.json", "statement.cms"):
+            (folder / name).write_bytes(files[name])
+        (folder / "evidence.pub").write_bytes(public.read_bytes())
+    subprocess.run(COMMAND.split(), cwd=tmp_path, check=True, capture_output=True)
+    assert lab.exec("outside", ["env", "-C", "/root/evidence", *COMMAND.split()]).returncode == 0
+    (place / "statement.json").write_bytes(files["statement.json"].replace(b"cjsm-connect", b"cjsm-c0nnect", 1))
+    assert lab.exec("outside", ["env", "-C", "/root/evidence", *COMMAND.split()]).returncode != 0

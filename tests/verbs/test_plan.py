@@ -143,3 +143,12 @@ def test_an_administrators_own_main_cf_is_shown_setting_by_setting_and_the_rest_
     content = found.files[0].file.content
     assert content.startswith("# by Sam\nmyhostname = mail.council.example\n")
     assert "hash:/etc/postfix/own\n" in content
+
+
+def test_a_password_that_somebody_wrote_into_a_file_of_ours_is_not_shown():
+    snapshot = everything_wrong()
+    snapshot["files"][MAIN.path]["content"] = "smtp_sasl_password_maps = static:relay:hunter2\n"
+    found = subject(snapshot)
+    assert "hunter2" in "".join(differences(found.change, found.snapshot))
+    assert "hunter2" not in json.dumps(plan.as_data(found)) + plan.described(found)
+    assert "smtp_sasl_password_maps = (redacted)" in plan.described(found)

@@ -8,19 +8,12 @@ from __future__ import annotations
 import glob
 import json
 import os
-import re
 from typing import Any
 
-from cjsm_connect.remote.common import digest, read
+from cjsm_connect.remote.common import digest, read, without_passwords
 from cjsm_connect.remote.once import attempt
 
 LARGEST = 256 * 1024  # bytes of one text
-HIDDEN = "(redacted)"
-# "HTTPProxyPassword x", "Acquire::http::Proxy "http://user:secret@proxy:3128";" and the like
-PASSWORD = re.compile(
-    r"(?im)^(\s*[\w.:\"-]*(?:password|passwd|passphrase|secret)\"?[ \t]*[=: \t][ \t]*)(?!(?:yes|no)$)\S.*$"
-)
-USER_INFO = re.compile(r"(://)[^\s/@\"']+@")
 
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -54,5 +47,5 @@ def paths(patterns: list[str]) -> list[str]:
 
 def clean(text: str) -> str:
     """A text without passwords, and not endless."""
-    shown = USER_INFO.sub(r"\1" + HIDDEN + "@", PASSWORD.sub(r"\1" + HIDDEN, text[:LARGEST]))
+    shown = without_passwords(text[:LARGEST])
     return shown if len(text) <= LARGEST else shown + "\n(cut after %d characters)\n" % LARGEST
