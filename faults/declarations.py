@@ -167,7 +167,15 @@ def doubtful_family_trusted(host: Patient) -> None:
     said(host, "[recipients]\n", '[destinations]\ntrusted = ["nhs.net", "pnn.police.uk"]\n\n[recipients]\n')
 
 
-@fault("firewall.updates-from-anywhere", host=ORGANISATION, violates="firewall.update-sources")
+@fault(
+    "firewall.updates-from-anywhere",
+    host=ORGANISATION,
+    violates="firewall.update-sources",
+    entails={
+        "firewall.declared-flows-open": "the rules were not made anew, and do not let it through",
+        "firewall.egress": "what may leave is declared otherwise than the rules say",
+    },
+)
 def updates_from_anywhere(host: Patient) -> None:
     """Hosts may fetch from everywhere, until somebody names the mirrors."""
     egress = 'egress = { to = "any:443", approver = "Chris Technical", reason = "The mirrors change." }\n'
