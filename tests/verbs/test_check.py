@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree import ElementTree
 
 import pytest
@@ -269,6 +271,15 @@ def test_nagios_says_unknown_for_a_bug_and_shows_it_on_standard_error(folder: Pa
     assert "Traceback" in done.stderr
 
 
+def writer(pipe: Path, reader: subprocess.Popen[bytes]) -> BinaryIO:
+    """The other end of a pipe, as soon as a process has opened it; open(2) itself would wait for ever if that ended."""
+    while reader.poll() is None:
+        with contextlib.suppress(OSError):  # ENXIO: nobody reads yet
+            return os.fdopen(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "wb")
+        time.sleep(0.02)
+    raise AssertionError(f"it ended before it read anything: {reader.communicate()}")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_killed_half_way_leaves_nothing_that_looks_like_a_pass(folder: Path, number: int) -> None:
     junit, pipe = folder / "junit.xml", folder / "pipe"
@@ -278,12 +289,9 @@ def test_a_run_that_is_killed_half_way_leaves_nothing_that_looks_like_a_pass(fol
     running = subprocess.Popen(
         [sys.executable, "cli.py", "check", *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    timer = threading.Timer(20, running.kill)
-    timer.start()
-    with pipe.open("wb"):  # opens once the run has begun to read what was observed, which never comes
+    with writer(pipe, running):  # the run has begun to read what was observed, which never comes
         running.send_signal(number)
-        said, _ = running.communicate()
-    timer.cancel()
+        said, _ = running.communicate(timeout=60)
     assert running.returncode != 0
     assert said == b""
     assert junit.read_text() == ""
