@@ -66,9 +66,15 @@ def require(say: Say = silent, tools: Mapping[str, str] = TOOLS) -> None:
     missing = sorted({package for program, package in tools.items() if not shutil.which(program)})
     if missing:
         say(f"installing on this machine, for the lab: {' '.join(missing)}")
+        install(*missing)
+
+
+def install(*packages: str) -> None:
+    """Install Debian packages on this machine, one command after the other: apt-get(8) does not wait for another."""
+    with locked(CACHE / "apt.lock"):
         run(["apt-get", "-qq", "update"])
         run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "--no-install-recommends",
-             "install", *missing])  # fmt: skip
+             "install", *packages])  # fmt: skip
 
 
 def require_inotify(instances: int) -> None:

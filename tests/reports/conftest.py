@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cjsm_connect.bench import environment
-from cjsm_connect.lab.machine import run
+from cjsm_connect.lab.machine import install
 from cjsm_connect.reports import pdf
 from tests.made_up import ROOT
 
@@ -24,9 +24,7 @@ def debian(*packages: str) -> None:
     """Install packages where a Debian machine may be changed; elsewhere the test that needs them says so and fails."""
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
         pytest.fail(f"this test needs Debian's {' '.join(packages)}, or the same of this system: install them")
-    run(["apt-get", "-qq", "update"])
-    run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "--no-install-recommends",
-         "install", *packages])  # fmt: skip
+    install(*packages)
 
 
 @pytest.fixture(scope="session")
