@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
@@ -18,6 +19,8 @@ from cjsm_connect.probes.seen import Seen
 Rule = Mapping[str, Any]
 
 KNOWN = {"ct state", "limit"}
+FROM, UNTIL = "time >=", "time <"
+ALWAYS_OPEN = (0, 2**63)  # seconds since 1970
 HOOKS = ("input", "output", "forward")
 INSIDE_A_CONNECTION = "tcp flags & ack,fin,rst,syn"
 
@@ -49,6 +52,7 @@ class Opening:
     ports: frozenset[int]
     excluding: tuple[Network, ...] = ()
     inside_a_connection: bool = False
+    window: tuple[int, int] = ALWAYS_OPEN
 
     def within(self, flow: Flow) -> bool:
         """Does this let through nothing that the flow does not?"""
@@ -58,6 +62,7 @@ class Opening:
             and inside(self.sources, flow.sources)
             and inside(self.destinations, flow.destinations)
             and inside(flow.excluding, self.excluding)
+            and _holds(flow.window or ALWAYS_OPEN, self.window)
         )
 
     def covers(self, flow: Flow) -> bool:
@@ -69,7 +74,12 @@ class Opening:
             and inside(flow.sources, self.sources)
             and inside(flow.destinations, self.destinations)
             and inside(self.excluding, flow.excluding)
+            and _holds(self.window, flow.window or ALWAYS_OPEN)
         )
+
+
+def _holds(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
 def is_declared(opening: Opening | None, flows: Iterable[Flow], answered: Iterable[Flow]) -> bool:
@@ -111,7 +121,8 @@ def opening(rule: Rule) -> Opening | None:
     answering = match.pop(INSIDE_A_CONNECTION, None) == ["ack"]
     ports = [(key, match.pop(key)) for key in list(match) if key.endswith(" sport" if answering else " dport")]
     ends = [_end(match, "saddr"), _end(match, "daddr")]
-    if rule["verdict"] != "accept" or len(ports) != 1 or None in ends or match.keys() - KNOWN:
+    window = _window(match)
+    if rule["verdict"] != "accept" or len(ports) != 1 or None in ends or window is None or match.keys() - KNOWN:
         return None
     (sources, without_sources), (destinations, without_destinations) = (end for end in ends if end)
     return Opening(
@@ -121,7 +132,25 @@ def opening(rule: Rule) -> Opening | None:
         _numbers(ports[0][1]),
         (*without_sources, *without_destinations),
         answering,
+        window,
     )
+
+
+def _window(match: dict[str, Any]) -> tuple[int, int] | None:
+    """The time in which a rule holds, in seconds since 1970; None when it is not understood."""
+    found = [match.pop(key, default) for key, default in ((FROM, None), (UNTIL, None))]
+    try:
+        start, end = (_seconds(values) for values in found)
+    except ValueError:
+        return None
+    return (ALWAYS_OPEN[0] if start is None else start, ALWAYS_OPEN[1] if end is None else end)
+
+
+def _seconds(values: list[str] | None) -> int | None:
+    if values is None:
+        return None
+    [text] = values
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
 def _end(match: dict[str, Any], field: str) -> tuple[tuple[Network, ...], tuple[Network, ...]] | None:

@@ -28,6 +28,7 @@ MAIL_HOSTS = "relay,mail"
 HUB_AUTHORITY = "/etc/cjsm/tls/hub-ca.pem"
 HUB_CHAIN = "/etc/cjsm/tls/hub.chain.pem"
 REFUSALS = ("reject", "reject_unauth_destination", "defer_unauth_destination")
+MESSAGES = {"smtpd_data_restrictions": "message_sources", "smtpd_end_of_data_restrictions": "whole_message_sources"}
 USERS = {"permit_mynetworks", "permit_sasl_authenticated"}  # a mail server's own users
 
 
@@ -188,24 +189,82 @@ def test_hub_listener_identity(seen: Seen, verdict: Verdict) -> None:
     "smtpd_client_restrictions",
 )
 def test_hub_sources(seen: Seen, verdict: Verdict) -> None:
-    admitted(seen, verdict, "hub_sources", [str(source) for source in seen.organisation.hub.sources], STRANGER)
+    hub = seen.organisation.hub
+    testers = (address for tester in hub.testers for address in tester.addresses)
+    admitted(seen, verdict, "hub_sources", map(str, (*hub.sources, *testers)), STRANGER)
 
 
 @check(
     "relay.hub-keys",
     requirement="relay.only-the-hub",
     role="relay",
-    title="Exactly the hub's declared public keys are known",
+    title="Exactly the declared public keys are known, the hub's and those of testers",
     remedy="compare hub.fingerprints with what the engineer gave; cjsm apply writes them to "
     "/etc/cjsm/maps/hub_certificates",
 )
 def test_hub_keys(seen: Seen, verdict: Verdict) -> None:
-    table = "hub_certificates"
-    asked = [part for part in _clients(seen) if part.startswith("check_ccert_access")]
+    hub = seen.organisation.hub
+    testers = {key for tester in hub.testers for key in tester.fingerprints}
+    table = "admitted_certificates" if hub.testers else "hub_certificates"
+    knows(seen, verdict, _clients(seen), table, {*hub.fingerprints, *testers})
+
+
+def knows(seen: Seen, verdict: Verdict, restrictions: list[str], table: str, keys: set[str]) -> None:
+    """Public keys are asked of one table, and it has exactly these."""
+    asked = [part for part in restrictions if part.startswith("check_ccert_access")]
     only = len(asked) == 1 and asked[0].endswith(f"/{table}")
     verdict(only, expected=f"check_ccert_access asks {table} and nothing else", observed=", ".join(asked) or "none")
-    declared, known = set(seen.organisation.hub.fingerprints), set(seen.fact("domains", "tables", table, "rows"))
-    verdict(known == declared, expected=", ".join(sorted(declared)), observed=", ".join(sorted(known)) or "none")
+    known = set(seen.fact("domains", "tables", table, "rows"))
+    verdict(known == keys, expected=", ".join(sorted(keys)), observed=", ".join(sorted(known)) or "none")
+
+
+@check(
+    "relay.testers-hand-in-nothing",
+    requirement="relay.only-the-hub",
+    role="relay",
+    title="Whoever tests the listener gets as far as RCPT: only the hub can hand in a message",
+    remedy="cjsm apply, which sets smtpd_data_restrictions and smtpd_end_of_data_restrictions of the hub's listener",
+)
+def test_testers_hand_in_nothing(seen: Seen, verdict: Verdict) -> None:
+    hub, name = seen.organisation.hub, hub_listener(seen.organisation, seen.host)
+    service(seen, verdict, name, "smtpd")
+    wanted = ["check_client_access", "check_ccert_access", "reject"]
+    for parameter, lookup in MESSAGES.items() if hub.testers else ():
+        asked = [part for part in restrictions(seen, name, parameter) if part != "reject_unauth_pipelining"]
+        order = [part.split()[0] for part in asked]
+        observed = f"{parameter}: {', '.join(order) or 'no restriction'}"
+        verdict(order == wanted, expected=f"{parameter}: {', '.join(wanted)}", observed=observed)
+        admitted(seen, verdict, lookup, map(str, hub.sources), STRANGER)
+        _turns_away_testers(seen, verdict, lookup)
+        knows(seen, verdict, asked, "hub_certificates", set(hub.fingerprints))
+    observed = "only the hub's address and key are known there" if hub.testers else "there are no testers"
+    verdict(True, expected="messages from the hub only", observed=observed)
+
+
+def _turns_away_testers(seen: Seen, verdict: Verdict, lookup: str) -> None:
+    found = answers(seen, lookup)
+    for address in (str(one) for tester in seen.organisation.hub.testers for one in tester.addresses):
+        refused = (found[address] or "").startswith("REJECT")
+        verdict(refused, expected=f"{address}: REJECT", observed=found[address] or "not known to the table")
+
+
+@check(
+    "relay.testers-in-time",
+    requirement="relay.only-the-hub",
+    role="estate",
+    vantage="declaration",
+    title="No tester is kept after the end of its time",
+    remedy="remove the tester from [[hub.testers]] in organisation.toml, or give it a new time, then cjsm apply",
+)
+def test_testers_in_time(seen: Seen, verdict: Verdict) -> None:
+    testers = seen.organisation.hub.testers
+    for tester in testers:
+        over = tester.expiry.date() < seen.today
+        until = f"{tester.name} until {tester.expiry:%Y-%m-%dT%H:%M:%SZ}"
+        verdict(not over, expected="no tester whose time is over", observed=until)
+    verdict(
+        True, expected="no tester whose time is over", observed=f"{len(testers)} testers, each in its time or before"
+    )
 
 
 def _clients(seen: Seen) -> list[str]:

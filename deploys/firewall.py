@@ -41,12 +41,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A base chain. `loopback` is the match for traffic within the host; "" where there is none."""
+    """A base chain. `loopback` is the match for traffic within the host; "" where there is none. `ended`: connections
+    that are dropped although they were accepted once."""
 
     name: str
     dropped: str
     loopback: str
     rules: tuple[Rule, ...]
+    ended: tuple[Rule, ...] = ()
 
 
 def desired(organisation: Organisation, host: Host) -> Desired:
@@ -81,10 +83,11 @@ def _firewall(organisation: Organisation, host: Host) -> Desired:
 
 def ruleset(host: Host, flows: HostFlows) -> str:
     """The whole table as text for `nft -f`."""
+    incoming, forwarded = tuple(_rules(flows.incoming)), tuple(_rules(flows.forwarded, flows.forwarded))
     chains = (
-        Chain("input", "asked for by nobody we know", "iif", tuple(_rules(flows.incoming))),
+        Chain("input", "asked for by nobody we know", "iif", incoming, tuple(_ended(flows.incoming))),
         Chain("output", "not a flow of the organisation file", "oif", tuple(_rules(flows.outgoing, flows.incoming))),
-        Chain("forward", "not a flow between the networks", "", tuple(_rules(flows.forwarded, flows.forwarded))),
+        Chain("forward", "not a flow between the networks", "", forwarded, tuple(_ended(flows.forwarded))),
     )
     counters = dict.fromkeys(rule.counter for chain in chains for rule in chain.rules)
     return template("firewall/cjsm.nft.j2", host=host, chains=chains, counters=tuple(counters), log_group=LOG_GROUP)
@@ -116,7 +119,21 @@ def _rules(flows: tuple[Flow, ...], answered: tuple[Flow, ...] = ()) -> Iterator
             yield Rule(match, comment(f"sessions already open: {flow.reason}"), _counter(flow))
 
 
+def _ended(flows: tuple[Flow, ...]) -> Iterator[Rule]:
+    """A flow for a while: what was accepted in its time does not go on after it."""
+    for flow in flows:
+        if flow.window:
+            yield Rule(f"{_match_always(flow)} meta time >= {flow.window[1]}", comment(f"over: {flow.reason}"), "")
+
+
 def _match(flow: Flow) -> str:
+    """Times are compared by the kernel with the host's clock, so that nothing has to run when a time is over; as
+    numbers, because nft reads a date in the local time of whoever loads it (nft(8), "meta time")."""
+    window = f" meta time >= {flow.window[0]} meta time < {flow.window[1]}" if flow.window else ""
+    return f"{_match_always(flow)}{window}"
+
+
+def _match_always(flow: Flow) -> str:
     return f"{_addresses(flow)} {flow.protocol} dport {_several(map(str, flow.ports))}"
 
 

@@ -112,7 +112,11 @@ def _master(organisation: Organisation, host: Host) -> str:
 
 
 def _hub_listener(organisation: Organisation, host: Host) -> str:
-    """`cidr` says DUNNO or REJECT, then the public key says OK, or all others are refused (access(5))."""
+    """`cidr` says DUNNO or REJECT, then the public key says OK, or all others are refused (access(5)).
+
+    Testers are let in beside the hub, up to RCPT: to begin a message is the hub's alone. So a tester's address or key
+    in a wrong place refuses too much, never too little.
+    """
     known = "reject_unlisted_recipient" if organisation.recipients.mode == "file" else _asked()
     return template(
         "relay/listener.j2",
@@ -121,11 +125,16 @@ def _hub_listener(organisation: Organisation, host: Host) -> str:
         port=organisation.hub.listen_port,
         authority=f"{TLS}/hub-ca.pem",
         chain=f"{TLS}/hub.chain.pem",
-        clients=f"check_client_access cidr:{MAPS}/hub_sources, check_ccert_access lmdb:{MAPS}/hub_certificates, reject",
+        clients=_known_as("admitted" if organisation.hub.testers else "hub"),
+        messages=_known_as("hub") if organisation.hub.testers else "",
         senders="",
         relaying=f"{SELF_TEST}, reject_unauth_destination",
         recipients=f"{SELF_TEST}, {known}",
     ).rstrip("\n")
+
+
+def _known_as(who: str) -> str:
+    return f"check_client_access cidr:{MAPS}/{who}_sources, check_ccert_access lmdb:{MAPS}/{who}_certificates, reject"
 
 
 def _asked() -> str:
@@ -155,6 +164,7 @@ def _inner_listener(organisation: Organisation, address: Address, port: int, *, 
         authority="" if pinned else f"{TLS}/inner-ca.pem",
         chain=f"{TLS}/inner.chain.pem",
         clients=f"{clients}, {key}" if pinned else clients,
+        messages="",
         senders=senders,
         relaying=relaying,
         recipients="",
@@ -194,11 +204,24 @@ def _relay_maps(organisation: Organisation) -> Iterator[Map]:
     """Who may speak to which listener, and what the mail servers may ask for."""
     yield _admitted("hub_sources", organisation.hub.sources, "only the CJSM hub connects here")
     yield Map("hub_certificates", tuple((fingerprint, "OK") for fingerprint in organisation.hub.fingerprints))
+    yield from _with_testers(organisation)
     yield from _inner_maps(organisation, organisation.mail_servers)
     yield Map("inner_destinations", tuple((name, "OK") for name in CJSM_DOMAINS))
     # delivery reports come from the null sender (RFC 5321 4.5.5); postconf(5), smtpd_null_access_lookup_key
     yield Map("inner_senders", (*((name, "OK") for name in organisation.domains.names), ("<>", "OK")))
     yield Map("self_test", ((SELF_TEST_RECIPIENT, "OK"),))
+
+
+def _with_testers(organisation: Organisation) -> Iterator[Map]:
+    """The hub and whoever tests the listener; the firewall knows until when."""
+    hub, testers = organisation.hub, organisation.hub.testers
+    if testers:
+        addresses = (*hub.sources, *(address for tester in testers for address in tester.addresses))
+        keys = (*hub.fingerprints, *(key for tester in testers for key in tester.fingerprints))
+        yield _admitted(
+            "admitted_sources", tuple(dict.fromkeys(addresses)), "only the CJSM hub and testers connect here"
+        )
+        yield Map("admitted_certificates", tuple((key, "OK") for key in dict.fromkeys(keys)))
 
 
 def _inner_maps(organisation: Organisation, others: tuple[Host, ...]) -> Iterator[Map]:

@@ -185,7 +185,8 @@ async def _wrong(asking: Asking, control: Answer) -> Answer:
         async with _session(asking, certificate=asking.manner.wrong, key=None) as line:
             reply = await envelope(line, "", asking.postmaster)
     except Trouble as trouble:
-        if trouble.kind in ("tls_refused", "closed", "turned_away"):
+        # 421 4.7.x is Postfix's word for a certificate that it does not trust, any other 421 that it is busy
+        if trouble.kind in ("tls_refused", "closed", "turned_away") or "421 4.7." in str(trouble):
             return {"result": "refused", "said": str(trouble)}
         raise
     return controlled(judged(reply), control["result"] == "accepted")

@@ -27,7 +27,8 @@ class Flow:
     """Who may open a connection to whom. All networks of one flow are of one IP version.
 
     `source_host`, `destination_host`: the managed host at that end, if one is. `excluding`: networks that an end
-    which says "anywhere" does not include (the estate's own, inside and perimeter).
+    which says "anywhere" does not include (the estate's own, inside and perimeter). `window`: the seconds since 1970
+    from which and up to which it is let through, None for always.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Flow:
     source_host: str | None = None
     destination_host: str | None = None
     excluding: tuple[Network, ...] = ()
+    window: tuple[int, int] | None = None
 
     @property
     def version(self) -> Literal[4, 6]:
@@ -66,6 +68,7 @@ def flows(organisation: Organisation) -> tuple[Flow, ...]:
     found = [
         *_administration(organisation),
         *_hub(organisation),
+        *_testers(organisation),
         *_inner_hop(organisation),
         *_internet_mail(organisation),
         *_services(organisation),
@@ -138,6 +141,22 @@ def _hub(organisation: Organisation) -> Iterator[Flow]:
             "the hub sends secure mail to the relay",
             destination_host=relay.name,
         )
+
+
+def _testers(organisation: Organisation) -> Iterator[Flow]:
+    """Engineers who try the listener; the firewall lets them in for their time only."""
+    for relay in organisation.relays:
+        for number, tester in enumerate(organisation.hub.testers, 1):
+            yield Flow(
+                f"tester-{number}-{relay.name}",
+                single(tester.addresses),
+                single([hub_side_address(organisation, relay)]),
+                "tcp",
+                (organisation.hub.listen_port,),
+                f"{tester.name} tests the listener: {tester.reason} (approved by {tester.approver})",
+                destination_host=relay.name,
+                window=(int(tester.start.timestamp()), int(tester.expiry.timestamp())),
+            )
 
 
 def _inner_hop(organisation: Organisation) -> Iterator[Flow]:

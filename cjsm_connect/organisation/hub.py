@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from annotated_types import MinLen
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
-from .values import Address, Domain, Endpoint, Fingerprint, Part, Port, SecretReference, Several, Text
+from .values import (
+    Address,
+    Domain,
+    Endpoint,
+    Fingerprint,
+    Moment,
+    Part,
+    Port,
+    SecretReference,
+    Several,
+    Text,
+    refusal,
+)
+
+LONGEST_TEST = timedelta(days=30)
 
 
 def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -21,6 +36,29 @@ class Auth(Part):
 
     user: Text
     password_ref: SecretReference
+
+
+class Tester(Part):
+    """An engineer who may try our listener for a while: handshake and RCPT, never a message.
+
+    `fingerprints` are SHA-256 of public keys, as the hub's; the certificates are of the operator's CA. From `start` up
+    to, not including, `expiry`: the firewall itself compares them with the host's clock, so nothing has to run then.
+    """
+
+    name: Text
+    approver: Text
+    reason: Text
+    addresses: Annotated[Several[Address], MinLen(1)]
+    fingerprints: Annotated[Several[Fingerprint], MinLen(1), AfterValidator(_each_once)]
+    start: Moment
+    expiry: Moment
+
+    @model_validator(mode="after")
+    def _for_a_while(self) -> Tester:
+        if not self.start < self.expiry <= self.start + LONGEST_TEST:
+            found = f"{self.start:%Y-%m-%dT%H:%M:%SZ} to {self.expiry:%Y-%m-%dT%H:%M:%SZ}"
+            raise refusal(f"an expiry after the start, and at most {LONGEST_TEST.days} days after it", found)
+        return self
 
 
 class Hub(Part):
@@ -39,6 +77,7 @@ class Hub(Part):
     crl_file: Path | None = None
     listen_port: Port
     auth: Auth | None = None
+    testers: Several[Tester] = ()
 
 
 class Inner(Part):

@@ -16,6 +16,8 @@ EXPECTED_TYPES = {
     "int_type": "a whole number without quotes",
     "bool_type": "true or false, without quotes",
     "date_type": "a date such as 2026-11-01, without quotes",
+    "datetime_type": "a time with its zone, such as 2026-11-22T09:00:00Z, without quotes",
+    "timezone_aware": "a time with its zone, such as 2026-11-22T09:00:00Z",
     "tuple_type": "a list in [ ]",
     "dict_type": "a table",
     "model_type": "a table",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from types import ModuleType
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
 # Before its first model pydantic searches every installed package for plugins. There are none for it here, and the
@@ -116,6 +117,11 @@ def email_address(value: object) -> str:
     return f"{local}@{domain_name(domain)}"
 
 
+def in_utc(value: datetime) -> datetime:
+    """A moment with its zone, in UTC and whole seconds."""
+    return value.astimezone(UTC).replace(microsecond=0)
+
+
 def fingerprint(value: object) -> str:
     """SHA-256 of a public key (SubjectPublicKeyInfo, DER) as lower-case hex with colons, as Postfix prints it."""
     text = _as_text(value, "a fingerprint in quotes").strip().lower()
@@ -205,6 +211,7 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Domain = Annotated[str, BeforeValidator(domain_name)]
 Email = Annotated[str, BeforeValidator(email_address)]
 Fingerprint = Annotated[str, BeforeValidator(fingerprint)]
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Name = Annotated[str, AfterValidator(_name)]

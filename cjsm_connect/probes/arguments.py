@@ -169,6 +169,7 @@ def domains(organisation: Organisation, host: Host) -> dict[str, Any] | None:
         return None
     if host.role == "relay":
         names: tuple[str, ...] = ("relay_domains", "transport", "recipients", "tls_policy", "hub_certificates")
+        names += ("admitted_certificates",) if organisation.hub.testers else ()
     else:
         names = ("transport", "local_domains") if host.mailboxes == "local" else ("transport",)
     return {"folder": MAPS, "names": names, "domains": organisation.domains.names}

@@ -47,7 +47,9 @@ PARAMETERS = (
     "smtp_tls_secure_cert_match",
     "smtp_tls_wrappermode",
     "smtpd_client_restrictions",
+    "smtpd_data_restrictions",
     "smtpd_delay_reject",
+    "smtpd_end_of_data_restrictions",
     "smtpd_forbid_bare_newline",
     "smtpd_forbid_bare_newline_exclusions",
     "smtpd_forbid_unauth_pipelining",
@@ -94,9 +96,10 @@ def relay_lookups(organisation: Organisation, host: Host) -> Lookups:
     """Routes, TLS policy of each next hop (and of look-alikes), and who is admitted by each listener."""
     hub, inner = hub_listener(organisation, host), inner_listeners(organisation, host)[0]
     destinations = (*CJSM_DOMAINS, *organisation.domains.names, SELF_TEST_RECIPIENT, FOREIGN_DOMAIN)
-    sources = (*map(str, organisation.hub.sources), STRANGER)
+    testers = (str(address) for tester in organisation.hub.testers for address in tester.addresses)
+    sources = (*map(str, organisation.hub.sources), *testers, STRANGER)
     mail = tuple(str(address) for other in organisation.mail_servers for address in other.addresses)
-    return {
+    return _messages(organisation, hub, sources) | {
         "routes": _asked("", "transport_maps", destinations),
         "hub_policy": _asked("cjsm/unix", "smtp_tls_policy_maps", (hub_next_hop(organisation), *CJSM_DOMAINS)),
         "inner_policy": _asked("inner/unix", "smtp_tls_policy_maps", inner_next_hops(organisation, host)),
@@ -104,6 +107,16 @@ def relay_lookups(organisation: Organisation, host: Host) -> Lookups:
         "inner_sources": _asked(inner, "smtpd_client_restrictions", (*mail, STRANGER)),
         "inner_destinations": _asked(inner, "smtpd_relay_restrictions", (*CJSM_DOMAINS, FOREIGN_DOMAIN)),
         "inner_senders": _asked(inner, "smtpd_sender_restrictions", (*organisation.domains.names, FOREIGN_DOMAIN)),
+    }
+
+
+def _messages(organisation: Organisation, hub: str, sources: tuple[str, ...]) -> Lookups:
+    """Who may begin and end a message, where somebody is let in who may not."""
+    if not organisation.hub.testers:
+        return {}
+    return {
+        "message_sources": _asked(hub, "smtpd_data_restrictions", sources),
+        "whole_message_sources": _asked(hub, "smtpd_end_of_data_restrictions", sources),
     }
 
 

@@ -48,9 +48,13 @@ def seen(path: Path) -> Seen:
 def dated(value: Any) -> Any:
     """JSON has no dates, an organisation file has: those of statements and waivers."""
     if isinstance(value, dict):
-        days = {key: date.fromisoformat(value[key]) for key in ("date", "start", "expiry") if key in value}
+        days = {key: _moment(value[key]) for key in ("date", "start", "expiry") if key in value}
         return {key: dated(inner) for key, inner in value.items()} | days
     return [dated(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _moment(text: str) -> date:
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
 
 
 def observation(patch: dict[str, Any]) -> dict[str, Any]:

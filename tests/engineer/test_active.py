@@ -14,6 +14,7 @@ from cjsm_connect.verbs.probe import command
 from tests.remote.servers import Authority, conversing, serving
 
 TODAY = datetime.now(UTC).date()
+BEFORE = 5  # EHLO: two of the look, two of the session that asks, one in clear text
 LEAVE = Permission("Jo Bloggs", TODAY, TODAY, "council.example", "targets")
 
 
@@ -115,6 +116,22 @@ def test_a_certificate_that_nobody_vouches_for_and_is_taken_is_found(authority):
         manner = Manner("probe.example", str(authority.chain_file("probe.test")), versions=False, wrong=wrong)
         found = asyncio.run(probe.probe(Target("127.0.0.1", port, LEAVE), manner))["active"]
     assert found["tests"]["wrong_certificate"]["result"] == "accepted"
+
+
+@pytest.mark.parametrize(("said", "result"), [("421 4.7.1 not trusted", "refused"), ("421 4.3.2 busy", "not_tested")])
+def test_postfix_says_421_to_a_wrong_certificate_and_another_421_is_no_refusal(authority, said, result):
+    class Asked(Relay):
+        def __call__(self, command, over_tls):
+            reply = super().__call__(command, over_tls)
+            late = over_tls and sum(one.startswith("EHLO") for one in self.seen) > BEFORE
+            return f"{said}\r\n".encode() if late and command.startswith("EHLO") else reply
+
+    context = authority.server("relay.test", clients=True)
+    with serving(conversing(Asked(), context)) as port, ciphers.wrong("probe.example") as wrong:
+        context.load_verify_locations(cafile=wrong)
+        manner = Manner("probe.example", str(authority.chain_file("probe.test")), versions=False, wrong=wrong)
+        found = asyncio.run(probe.probe(Target("127.0.0.1", port, LEAVE), manner))["active"]
+    assert found["tests"]["wrong_certificate"]["result"] == result, found
 
 
 def test_without_a_certificate_that_is_accepted_nothing_is_said_of_a_wrong_one(authority):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..destinations import family, is_within
 from ..problems import Problem
+from ..values import Address
 from .known import Known, at
 
 REFUSALS = {
@@ -81,6 +82,37 @@ def hub_has_an_identity(known: Known) -> Iterator[Problem]:
         yield known.said("hub.fingerprints", "nothing", expected)
 
 
+def testers_are_strangers(known: Known) -> Iterator[Problem]:
+    """Whoever is a tester hands in no mail: the hub itself must never be one. A host or vantage is looked from as
+    anybody else; with a tester's address it would be let in."""
+    ours = {address for host in known.hosts for address in (*host.addresses, host.address)}
+    looked_from = {address for place in known.vantage for address in (place.address, place.source)}
+    for number, tester in enumerate(known.hub.testers if known.hub else (), 1):
+        assert known.hub
+        key = f"hub.testers[{number}]"
+        for address in tester.addresses:
+            if address in (*known.hub.sources, *known.hub.addresses) or address in ours | looked_from:
+                expected = "an address of the engineer's own, not of the hub, a host or a vantage"
+                yield known.problem(f"{key}.addresses", str(address), expected)
+            elif _is_inside(known, address):
+                yield known.problem(f"{key}.addresses", str(address), "an address outside the estate's own networks")
+        for fingerprint in set(tester.fingerprints) & set(known.hub.fingerprints):
+            yield known.problem(f"{key}.fingerprints", fingerprint, "a key that is not the hub's")
+
+
+def _is_inside(known: Known, address: Address) -> bool:
+    networks = known.estate.networks if known.estate else ()
+    return any(address in zone.cidr for zone in networks if zone.zone != "wan")
+
+
+def testers_have_a_listener(known: Known) -> Iterator[Problem]:
+    """On a mail gateway of its administrator's the listener is not ours, and nothing would refuse their mail."""
+    if known.hub and known.hub.testers and known.co_located:
+        yield known.said(
+            "hub.testers", "testers of a co-located relay", "none: only a separated relay can refuse their mail"
+        )
+
+
 def inner_hop_is_verified(known: Known) -> Iterator[Problem]:
     """Terms v10.2, clause 17: between internal systems only where believed secure, so both ends are known."""
     if known.inner is None or known.estate is None or known.co_located:
@@ -120,6 +152,8 @@ CONNECTION_RULES = (
     tests_go_where_they_should,
     hub_is_somebody_else,
     hub_has_an_identity,
+    testers_are_strangers,
+    testers_have_a_listener,
     inner_hop_is_verified,
     inner_ca_is_our_own,
     syslog_is_complete,

@@ -20,6 +20,7 @@ SYSCTLS = (
     "net/ipv4/conf/all/accept_redirects",
     "net/ipv6/conf/all/accept_redirects",
 )
+RULESET = ["env", "TZ=UTC0", firewall.NFT, "-j", "list", "ruleset"]  # else times are written as local ones
 WATCHING = {"match", "counter", "log", "limit"}
 RECORDER = "ulogd2.service"  # writes dropped packets down
 VERDICTS = ("accept", "drop", "reject", "return", "queue", "continue")
@@ -27,7 +28,7 @@ VERDICTS = ("accept", "drop", "reject", "return", "queue", "continue")
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments: table ("inet cjsm"), boot_path, log_file, and the `units` that system.py asks about."""
-    ruleset = json.loads(common.run([firewall.NFT, "-j", "list", "ruleset"]) or '{"nftables": []}')["nftables"]
+    ruleset = json.loads(common.run(RULESET) or '{"nftables": []}')["nftables"]
     table = arguments["table"]
     units = system.named_units(arguments["units"])
     boot = firewall.state(arguments, units[firewall.SERVICE]["UnitFileState"])
