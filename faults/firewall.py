@@ -47,6 +47,16 @@ def port_23_open(host: Patient) -> None:
     assert "tcp dport 23 accept" in chain(host, "input")
 
 
+@fault("firewall.tester-left", host="relay", violates="firewall.only-declared-flows")
+def tester_left(host: Patient) -> None:
+    """An engineer who is no longer in the organisation file has a rule that would let it in until 2100."""
+    old = "ip saddr 203.0.113.21 ip daddr 198.51.100.10 tcp dport 4545 ct state new"
+    line = next(line for line in host.read(BOOT).splitlines() if old in line)
+    match = "ip saddr 203.0.113.40 ip daddr 198.51.100.10 tcp dport 4545 meta time < 4102444800 ct state new"
+    rewritten(host, line, f"{line}\n{line.replace(old, match)}")
+    assert "203.0.113.40" in chain(host, "input")
+
+
 @fault(
     "firewall.hub-port-open-to-all",
     host="firewall",

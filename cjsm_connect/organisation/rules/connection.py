@@ -87,9 +87,9 @@ def testers_are_strangers(known: Known) -> Iterator[Problem]:
     anybody else; with a tester's address it would be let in."""
     ours = {address for host in known.hosts for address in (*host.addresses, host.address)}
     looked_from = {address for place in known.vantage for address in (place.address, place.source)}
-    for number, tester in enumerate(known.hub.testers if known.hub else (), 1):
+    for tester in known.hub.testers if known.hub else ():
         assert known.hub
-        key = f"hub.testers[{number}]"
+        key = f'hub.testers["{tester.name}"]'
         for address in tester.addresses:
             if address in (*known.hub.sources, *known.hub.addresses) or address in ours | looked_from:
                 expected = "an address of the engineer's own, not of the hub, a host or a vantage"

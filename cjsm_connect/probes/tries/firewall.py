@@ -108,8 +108,7 @@ def _ports(organisation: Organisation, source: Party, target: Party) -> list[int
 def _controls(organisation: Organisation, source: Party, target: Party) -> Iterator[Try]:
     """Permitted TCP connections from one party to the other, as tries."""
     address = str(_address(source, target))
-    always = (flow for flow in flows(organisation) if flow.window is None)
-    permitted = (flow.ports for flow in always if _permits(flow, source, target, flow.ports[0]))
+    permitted = (flow.ports for flow in flows(organisation) if _permits(flow, source, target, flow.ports[0]))
     subject = target.name if target.host else source.name
     for port in dict.fromkeys(ports[0] for ports in permitted):
         identifier = f"firewall.control-{source.name}-{target.name}-{port}:{subject}"
