@@ -1,4 +1,4 @@
-"""Testers of the listener: in for their time, as far as RCPT. What Postfix makes of it, a lab test shows."""
+"""Testers of the listener: in for their time, as far as RCPT. What the kernel makes of its rules is tried here."""
 
 import json
 import os
