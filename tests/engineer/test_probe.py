@@ -135,11 +135,7 @@ def test_an_alert_is_not_taken_for_a_message_of_the_handshake():
     """Its description has numbers of its own: 2 there is no ServerHello."""
 
     def alert(connection):
-        connection.sendall(b"220 test\r\n")
-        connection.recv(1000)
-        connection.sendall(b"250-test\r\n250 STARTTLS\r\n")
-        connection.recv(1000)
-        connection.sendall(b"220 go\r\n")
+        begun(connection)
         connection.recv(4096)
         connection.sendall(b"\x15\x03\x03\x00\x02\x02\x02")
 
@@ -154,6 +150,15 @@ def test_a_server_hello_that_is_cut_short_has_chosen_nothing(cut):
     hello = bytes([2, 0, 0, 70, 3, 3]) + bytes(32) + bytes([32]) + bytes(32) + b"\xc0\x2f\x00"
     assert line.chosen(hello) == 0xC02F
     assert line.chosen(hello[:cut]) == 0
+
+
+def begun(connection, go=b"220 go\r\n"):
+    """The server's side of a session, up to where TLS begins."""
+    connection.sendall(b"220 test\r\n")
+    connection.recv(1000)
+    connection.sendall(b"250-test\r\n250 STARTTLS\r\n")
+    connection.recv(1000)
+    connection.sendall(go)
 
 
 def drip(connection):
@@ -178,11 +183,7 @@ def silent(connection):
 
 def never_ending(connection):
     """STARTTLS is answered, and then nothing comes."""
-    connection.sendall(b"220 test\r\n")
-    connection.recv(1000)
-    connection.sendall(b"250-test\r\n250 STARTTLS\r\n")
-    connection.recv(1000)
-    connection.sendall(b"220 go\r\n")
+    begun(connection)
     connection.settimeout(5)
     while connection.recv(4096):
         pass
@@ -190,22 +191,14 @@ def never_ending(connection):
 
 def flood(connection):
     """A handshake record after the other, none of which ends the handshake."""
-    connection.sendall(b"220 test\r\n")
-    connection.recv(1000)
-    connection.sendall(b"250-test\r\n250 STARTTLS\r\n")
-    connection.recv(1000)
-    connection.sendall(b"220 go\r\n")
+    begun(connection)
     connection.recv(4096)
     connection.sendall(b"\x16\x03\x03\x40\x00\x0b\xff\xff\xff" + b"\x00" * 300_000)
     silent(connection)
 
 
 def injected(connection):
-    connection.sendall(b"220 test\r\n")
-    connection.recv(1000)
-    connection.sendall(b"250-test\r\n250 STARTTLS\r\n")
-    connection.recv(1000)
-    connection.sendall(b"220 go\r\n250 injected\r\n")
+    begun(connection, b"220 go\r\n250 injected\r\n")
     silent(connection)
 
 
