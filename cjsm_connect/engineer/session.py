@@ -131,7 +131,7 @@ async def shaken(target: Target, address: str, manner: Manner, options: Mapping[
     try:
         await secured(line, target, manner, options)
     except Trouble as trouble:
-        stood = trouble
+        stood = trouble.with_traceback(None)  # it would hold this frame, and the frame it: megabytes of TLS, until a gc
     finally:
         line.close()
     return Shaken(frozenset(line.heard), line.suite, stood)

@@ -1,6 +1,7 @@
 """A stranger's server, asked from here: what it shows is told apart; a hostile one costs a bounded time and memory."""
 
 import asyncio
+import gc
 import json
 import socket
 import ssl
@@ -258,6 +259,17 @@ def test_a_chain_of_very_many_certificates_is_told_as_too_long(authority, number
     found = told(starttls(huge, {}))
     assert found["outcome"] == outcome
     assert len(json.dumps(found)) < 20_000
+
+
+def test_nothing_of_a_handshake_that_was_refused_waits_for_the_garbage_collector():
+    """Over thousands of targets that would be hundreds of megabytes, which Python does not see as its own."""
+    gc.collect()
+    gc.disable()
+    try:
+        told(never_ending, versions=True)
+        assert [one for one in gc.get_objects() if isinstance(one, line.Line)] == []
+    finally:
+        gc.enable()
 
 
 def test_a_port_where_nobody_listens_is_refused():
