@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from cjsm_connect.engineer.targets import LONGEST_PERMISSION, PORT, Permission, Target
-from cjsm_connect.evidence import EvidenceError, Refused, archive, keys, shown
+from cjsm_connect.evidence import LARGEST_KEY, Refused, archive, keys, read_file, shown
 from cjsm_connect.evidence.strict_json import parse
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify
 from cjsm_connect.results import CjsmError
 
 DECLARATION = "active-probe"
-LARGEST_KEY = 2**16  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +89,14 @@ def load(path: Path, key: Path, nonce: str | None, now: datetime) -> Claims:
     Raises:
         CjsmError: it is not, or one of the files cannot be read.
     """
-    pem = _read(key, LARGEST_KEY)
+    pem = read_file(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
-    found = verify(_read(path, archive.MOST_BYTES), public, nonce, now, Reader(keys.organisation(pem)))
+    found = verify(read_file(path, archive.MOST_BYTES), public, nonce, now, Reader(keys.organisation(pem)))
     if not found.genuine or found.statement is None:
         raise CjsmError(f"{path} is not relied on: {'; '.join(found.problems[:5])}. cjsm verify says everything")
     said = found.statement.predicate
     ended = _moment(said.ended) or said.not_before
     return claims(found.files, path.name, said.organisation, ended)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
-    except OSError as error:
-        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def claims(files: Mapping[str, bytes], bundle: str, organisation: str, ended: datetime) -> Claims:

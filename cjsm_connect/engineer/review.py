@@ -15,7 +15,7 @@ from typing import Any
 
 from cjsm_connect.engineer.criteria import Criteria
 from cjsm_connect.engineer.judgement import Decision, Reason, decision, moment, reasons
-from cjsm_connect.evidence import DSSE, EvidenceError, Refused, archive, keys, shown
+from cjsm_connect.evidence import DSSE, LARGEST_KEY, EvidenceError, Refused, archive, keys, read_file, shown
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify_files
 from cjsm_connect.results import CjsmError
@@ -23,7 +23,6 @@ from cjsm_connect.results.catalogue import Catalogue
 
 Keys = Mapping[str, bytes]
 """Public keys (PEM) by their identifier."""
-LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
 MOST_CHANGES = 200
 
 
@@ -72,11 +71,7 @@ def public_keys(paths: Sequence[Path]) -> Keys:
     """
     found = {}
     for path in [file for one in paths for file in (sorted(one.glob("*.pub")) if one.is_dir() else [one])]:
-        try:
-            with path.open("rb") as file:
-                data = file.read(LARGEST_KEY)
-        except OSError as error:
-            raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
+        data = read_file(path, LARGEST_KEY)
         found[keys.key_identifier(keys.public_key(data, str(path)))] = data
     if not found:
         raise EvidenceError(f"no key: expected evidence.pub, or a folder of *.pub, found {', '.join(map(str, paths))}")
@@ -102,7 +97,7 @@ def judged(desk: Desk, path: Path) -> Record:
 
 
 def _judged(desk: Desk, path: Path) -> Record:
-    files = archive.unpack(_read(path))
+    files = archive.unpack(read_file(path, archive.MOST_BYTES))
     keyid = _keyid(files)
     pem = _key_for(desk, keyid)
     found = verify_files(files, keys.public_key(pem, keyid), desk.nonce, desk.now, Reader(keys.organisation(pem)))
@@ -138,14 +133,6 @@ def _notes(desk: Desk, version: str, tool: str) -> Iterator[str]:
             f"judged there by another catalogue ({shown(version)}, cjsm-connect {shown(tool)}) than the one here "
             f"({desk.catalogue.version}): what one of them does not ask is not shown"
         )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(archive.MOST_BYTES + 1)
-    except OSError as error:
-        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _keyid(files: Mapping[str, bytes]) -> str:

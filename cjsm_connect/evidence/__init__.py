@@ -6,12 +6,15 @@ signed twice with one key: as DSSE (`statement.dsse.json`) and as detached CMS (
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cjsm_connect.results import CjsmError
 
 STATEMENT = "statement.json"
 DSSE = "statement.dsse.json"
 CMS = "statement.cms"
 SIGNATURE_FILES = frozenset({STATEMENT, DSSE, CMS})
+LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
 TIMESTAMP = "statement.tsr"  # may be there; the only file that neither signature covers, as it comes after them
 
 
@@ -29,3 +32,16 @@ def shown(text: object, limit: int = 120) -> str:
     if not plain.isprintable():
         plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in plain)
     return plain if len(plain) <= limit else plain[:limit] + "..."
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """A file given on the command line, and one byte more than the limit at most.
+
+    Raises:
+        EvidenceError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error

@@ -10,13 +10,12 @@ from typing import Any
 
 import click
 
-from cjsm_connect.evidence import EvidenceError, archive, keys
+from cjsm_connect.evidence import LARGEST_KEY, EvidenceError, archive, keys, read_file
 from cjsm_connect.evidence.verification import Reader, verify
 from cjsm_connect.reports import html, junit, oscal, pdf, summary
 from cjsm_connect.reports.of_bundle import report_of
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results import catalogue as catalogues
-from cjsm_connect.verbs.verify import LARGEST_KEY, read_file
 
 FILE = click.Path(path_type=Path)
 

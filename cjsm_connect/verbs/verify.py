@@ -11,7 +11,16 @@ from typing import Any
 
 import click
 
-from cjsm_connect.evidence import TIMESTAMP, EvidenceError, archive, commitments, keys, shown, timestamps
+from cjsm_connect.evidence import (
+    LARGEST_KEY,
+    TIMESTAMP,
+    archive,
+    commitments,
+    keys,
+    read_file,
+    shown,
+    timestamps,
+)
 from cjsm_connect.evidence.statement import Predicate, timestamp
 from cjsm_connect.evidence.verification import Reader, Verification
 from cjsm_connect.evidence.verification import verify as verify_bundle
@@ -19,7 +28,6 @@ from cjsm_connect.results import Status
 from cjsm_connect.results import catalogue as catalogues
 
 LARGEST_OPENED = 2**20
-LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
 PROVES = "The signature proves who reported this and that it is unchanged since. It does not prove that it is true."
 
 
@@ -129,12 +137,3 @@ def _next(found: Verification, bundle: Path, nonce: str | None) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def read_file(path: Path, limit: int) -> bytes:
-    """A file given on the command line, and one byte more than the limit at most."""
-    try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
-    except OSError as error:
-        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
