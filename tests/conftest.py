@@ -19,6 +19,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep", action="store_true", help="leave the lab up, broken as it may be")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not WORKER:
+        config.pluginmanager.register(FailuresAtOnce(config))
+
+
+class FailuresAtOnce:
+    """Tells the end of each failure when it happens: a run that is cut off has then said what was wrong."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        if report.failed and reporter:
+            reporter.ensure_newline()
+            reporter.write_line(f"{report.when} of {report.nodeid} failed:\n{report.longreprtext[-3000:]}")
+
+
 @pytest.fixture(scope="session")
 def running_lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The lab `test`, healthy. One that ran before the tests is reset, and goes on running after them.

@@ -21,7 +21,8 @@ LINT = (
 )
 TIERS = {"unit": "not lab and not vm and not slow", "lab": "lab", "vm": "vm"}
 WHOLE_UNIT = "not lab and not vm"
-SLOWEST = ("--durations=15",)  # a CI run says by itself where its time goes
+# a CI run says by itself what failed, where its time goes, and ends before it is ended
+SPOKEN = ("-vv", "--durations=15", "--session-timeout=3000")
 SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
 TWO_LABS = ("-n", "2", "--dist", "loadgroup")  # a lab for each of two workers: most of a test on real hosts is waiting
 ALONE = {"unit": SIDE_BY_SIDE, "lab": TWO_LABS, "vm": ()}  # when nothing narrows the tier
@@ -44,7 +45,7 @@ def command(rooms: Any, arguments: tuple[str, ...]) -> None:
         sys.exit(pytest(rooms.root, TIERS[tier], rest or ALONE[tier]))
     steps = [lint(rooms.root), pytest(rooms.root, WHOLE_UNIT, (*SIDE_BY_SIDE, *rest))]
     if os.geteuid() == 0 and sys.platform == "linux":
-        steps.append(pytest(rooms.root, TIERS["lab"], (*SLOWEST, *TWO_LABS, *rest)))
+        steps.append(pytest(rooms.root, TIERS["lab"], (*SPOKEN, *TWO_LABS, *rest)))
     else:
         click.echo("cjsm: the lab tier was not run: it needs root on Linux", err=True)
     sys.exit(max(steps))

@@ -9,7 +9,7 @@ from cjsm_connect.verbs.matrix import ACCUSED, Accusation, judged
 from faults import VIRTUAL, Fault, Patient, every_fault, inflict
 from tests.vm.conftest import Relay
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(3600)]  # an emulated processor: a tenth of the speed
 
 LAST = "patching.newer-kernel-waits"  # a kernel is not uninstalled again
 FAULTS = [known for known in every_fault().values() if known.tier == "vm" and known.id != LAST]
