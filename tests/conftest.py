@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from cjsm_connect.lab import Lab, healthy
 from cjsm_connect.lab.machine import locked
@@ -22,6 +24,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not WORKER:
         config.pluginmanager.register(FailuresAtOnce(config))
+
+
+LABS_OF_THEIR_OWN = ("tests/lab/", "tests/operations/test_relays_lab.py")
+
+
+class OneWorkerForLabs(LoadScopeScheduling):
+    """Each test goes to whichever worker is free. Tests that start other labs than `test` all go to one: two of them at
+    once would use the same names, and more inotify instances than a machine has (inotify(7))."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "labs" if nodeid.startswith(LABS_OF_THEIR_OWN) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerForLabs | None:
+    return OneWorkerForLabs(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 class FailuresAtOnce:

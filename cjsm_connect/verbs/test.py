@@ -24,7 +24,7 @@ WHOLE_UNIT = "not lab and not vm"
 # a CI run says by itself what failed, where its time goes, and ends before it is ended
 SPOKEN = ("-vv", "--durations=15", "--session-timeout=3000")
 SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
-TWO_LABS = ("-n", "2", "--dist", "loadgroup")  # a lab for each of two workers: most of a test on real hosts is waiting
+TWO_LABS = ("-n", "2", "--dist", "loadscope")  # a lab for each of two workers: most of a test on real hosts is waiting
 ALONE = {"unit": SIDE_BY_SIDE, "lab": TWO_LABS, "vm": ()}  # when nothing narrows the tier
 
 

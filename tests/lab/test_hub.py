@@ -17,7 +17,7 @@ from cjsm_connect.lab.laboratory import Lab
 from cjsm_connect.lab.topology import namespace
 from cjsm_connect.results import CjsmError
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("labs")]  # one worker: inotify instances are few
+pytestmark = pytest.mark.lab
 CLI = [sys.executable, str(entry.CLONE / "cli.py"), "lab"]
 STAND_IN = Path(__file__).with_name("relay_stand_in.py")
 # tried from inside the lab: sends one message as a member, prints the hub's answer

@@ -17,7 +17,7 @@ from cjsm_connect.lab.laboratory import Lab
 from cjsm_connect.results import CjsmError
 from tests.lab import traces
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("labs")]  # one worker: inotify instances are few
+pytestmark = pytest.mark.lab
 CLI = [sys.executable, str(entry.CLONE / "cli.py"), "lab"]
 
 

@@ -12,7 +12,7 @@ from cjsm_connect.lab import entry
 from cjsm_connect.lab.laboratory import Lab
 from cjsm_connect.lab.topology import HOSTS
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("labs")]  # one worker: inotify instances are few
+pytestmark = pytest.mark.lab
 CLI = [sys.executable, str(entry.CLONE / "cli.py"), "lab"]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from cjsm_connect.lab import Lab, healthy, mailboxes
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("labs")]  # one worker: inotify instances are few
+pytestmark = pytest.mark.lab
 
 CLERK, ADVOCATE = "clerk@council.example", "advocate@charity.example"
 
