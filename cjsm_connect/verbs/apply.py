@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from cjsm_connect.desired.planned import steps
 from cjsm_connect.operations import programs, ssh
 from cjsm_connect.operations.deploys import about
 from cjsm_connect.organisation import Organisation
@@ -19,7 +18,7 @@ from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, 
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
-from cjsm_connect.verbs.plan import described
+from cjsm_connect.verbs.plan import described, steps_of
 
 
 @click.command("apply")
@@ -123,7 +122,7 @@ def report(
 ) -> int:
     """Say what happened and return the exit code."""
     failed = failures(outcome)
-    left = {item.name: list(steps(item.change, item.snapshot)) for item in after if item.change}
+    left = {item.name: steps_of(item) for item in after if item.change}
     waiting = {item.name: list(item.desired.waiting) for item in after if item.desired.waiting}
     if as_json:
         changed = [item.name for item in before if item.change]

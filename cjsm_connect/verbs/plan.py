@@ -66,7 +66,7 @@ def described(item: Subject, new_files: bool = True) -> str:
         lines.append("  nothing to do")
     lines += [click.style(f"  refused: {text}", fg="red") for text in item.refused]
     lines += [click.style(f"  warning: {text}", fg="yellow") for text in item.warnings]
-    lines += [f"  {without_passwords(line)}" for line in steps(item.change, item.snapshot)]
+    lines += [f"  {line}" for line in steps_of(item)]
     lines += [click.style(f"  lacking: {text}", fg="red") for text in lacking(item.desired, item.snapshot)]
     lines += [click.style(f"  waiting: {text}", fg="yellow") for text in item.desired.waiting]
     texts = differences(item.change, item.snapshot, new_files)
@@ -74,29 +74,29 @@ def described(item: Subject, new_files: bool = True) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def steps_of(item: Subject) -> list[str]:
+    """What apply does on a host, without passwords that somebody has written into a file of ours."""
+    return [without_passwords(step) for step in steps(item.change, item.snapshot)]
+
+
 def as_data(item: Subject) -> dict[str, Any]:
     """One host's part of the plan as plain data (docs/plan.md); secret contents are never in it."""
+    told = planned(item.change, item.snapshot)
     return {
         "problem": item.problem,
         "refused": list(item.refused),
         "warnings": list(item.warnings),
         "changes": bool(item.change),
-        **_clean(planned(item.change, item.snapshot)),
+        **told,
+        "steps": steps_of(item),
+        "files": [{**one, **_shown(one)} for one in told["files"]],
         "lacking": list(lacking(item.desired, item.snapshot)),
         "waiting": list(item.desired.waiting),
     }
 
 
-def _clean(told: dict[str, Any]) -> dict[str, Any]:
-    """The same without passwords that somebody has written into a file of ours."""
-    return {
-        **told,
-        "steps": [without_passwords(step) for step in told["steps"]],
-        "files": [{**one, **_shown(one)} for one in told["files"]],
-    }
-
-
 def _shown(file: dict[str, Any]) -> dict[str, Any]:
+    """A file's difference without such passwords."""
     settings = [{**one, "found": _setting(one["name"], one["found"])} for one in file["settings"]]
     return {"diff": without_passwords(file["diff"]), "settings": settings}
 

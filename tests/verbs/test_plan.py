@@ -9,7 +9,7 @@ from cjsm_connect.desired import Desired
 from cjsm_connect.desired.change import change
 from cjsm_connect.desired.drift import Kind
 from cjsm_connect.desired.planned import differences, steps
-from cjsm_connect.verbs import plan, status
+from cjsm_connect.verbs import apply, plan, status
 from cjsm_connect.verbs._hosts import Subject
 from deploys import relay
 from tests.desired.hosts import DESIRED, DRIFTS, MAIN, SECRET, TABLE, WALL, as_wanted, drifted
@@ -125,17 +125,22 @@ def test_a_refused_change_says_so_and_ends_with_2():
     assert plan.conclusion([refused]).startswith("Refused for relay")
 
 
-def test_an_administrators_own_main_cf_is_shown_setting_by_setting_and_the_rest_is_kept():
-    """A mail server that was there before: what is replaced is named with both values, a list keeps its own items."""
+def mail_server_with(main: str) -> Subject:
+    """A mail server that keeps its own main.cf, with this one."""
     hosts = [host | ({"mailboxes": "existing"} if host["role"] == "mail" else {}) for host in lab_file()["hosts"]]
     where = organisation(hosts=hosts)
     settings = tuple(item for item in relay.desired(where, where.host("mail")).settings if item.form == "main.cf")
-    text = (
-        "# by Sam\nmyhostname = mail.council.example\nsmtp_tls_loglevel = 0\ntransport_maps = hash:/etc/postfix/own\n"
-    )
-    snapshot = as_wanted() | {"files": {"/etc/postfix/main.cf": {"kind": "file", "sha256": "x", "content": text}}}
-    found = change(Desired(settings=settings), snapshot)
-    told = list(steps(found, snapshot))
+    snapshot = as_wanted() | {"files": {"/etc/postfix/main.cf": {"kind": "file", "sha256": "x", "content": main}}}
+    wanted = Desired(settings=settings)
+    return Subject("mail", wanted, snapshot, change(wanted, snapshot))
+
+
+def test_an_administrators_own_main_cf_is_shown_setting_by_setting_and_the_rest_is_kept():
+    """A mail server that was there before: what is replaced is named with both values, a list keeps its own items."""
+    own = "# by Sam\nmyhostname = mail.council.example\nsmtp_tls_loglevel = 0\ntransport_maps = hash:/etc/postfix/own\n"
+    item = mail_server_with(own)
+    found = item.change
+    told = list(steps(found, item.snapshot))
     assert any(step.startswith("setting main.cf: smtp_tls_loglevel, now `0`, becomes `1`") for step in told)
     assert any("transport_maps, now `hash:/etc/postfix/own`, becomes `lmdb:" in step for step in told)
     assert all("the old file is kept in the generation" in step for step in told if step.startswith("setting"))
@@ -152,3 +157,13 @@ def test_a_password_that_somebody_wrote_into_a_file_of_ours_is_not_shown():
     assert "hunter2" in "".join(differences(found.change, found.snapshot))
     assert "hunter2" not in json.dumps(plan.as_data(found)) + plan.described(found)
     assert "smtp_sasl_password_maps = (redacted)" in plan.described(found)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_apply_could_not_put_right_is_told_without_passwords(as_json, capsys):
+    item = mail_server_with("transport_maps = ldap://reader:hunter2@directory.council.example/x\n")
+    assert "hunter2" in "".join(steps(item.change, item.snapshot))
+    assert apply.report([item], [item], {}, [], as_json) == 2
+    said = "".join(capsys.readouterr())
+    assert "directory.council.example" in said
+    assert "hunter2" not in said
