@@ -120,7 +120,7 @@ def _outcome(found: Sequence[str], lacking: Sequence[str]) -> tuple[Outcome, str
         return Outcome.NOT_SHOWN, f"results are {' and '.join(one.replace('_', ' ') for one in unclear)}"
     if limits := sorted(statuses & {Status.WARN, Status.WAIVED}):
         return Outcome.LIMITED, f"results are {' and '.join(limits)}"
-    return Outcome.MET, f"all {len(found)} results passed"
+    return Outcome.MET, f"all {len(found)} results passed" if len(found) > 1 else "its one result passed"
 
 
 def _evidence(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
