@@ -57,8 +57,6 @@ def test_log_in_settings(seen: Seen, verdict: Verdict) -> None:
     "/etc/dovecot/conf.d/10-ssl.conf",
 )
 def test_no_log_in_in_clear(seen: Seen, verdict: Verdict) -> None:
-    if seen.host.mta != "postfix":
-        verdict.not_tested(f"{seen.host.name} runs {seen.host.mta}: its log-in is not read")
     expected = "no password without TLS"
     for name in inet_services(seen):
         offered = option(seen, name, "smtpd_sasl_auth_enable") == "yes"

@@ -73,6 +73,7 @@ def test_peer_certificate_not_revoked(seen: Seen, verdict: Verdict) -> None:
 def own(seen: Seen, identity: str) -> Iterable[Row]:
     """The chain that the host presents; a host that could not be asked presented nothing that we know of."""
     seen.facts  # noqa: B018 - says why it could not be asked
+    seen.is_read("tls")
     chain: Iterable[Row] = seen.tried(f"revocation.{identity}:{seen.host.name}")["chain"]
     return chain
 

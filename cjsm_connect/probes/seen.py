@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cjsm_connect.organisation import Host, Organisation
 
 ESTATE = "estate"
+OF_POSTFIX = frozenset({"domains", "forwarding", "relay", "tls"})  # topics that no other mail server program is asked
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,25 @@ class Seen:
         """One fact by its path: `seen.fact("firewall", "chains", "input", "policy")`.
 
         Raises:
+            NotTested: the topic is about Postfix, and the host is declared to run another mail server program.
             CannotTell: the host could not be asked, the topic broke there, or the fact is missing.
         """
         facts = self.facts
         if topic not in facts:
+            self.is_read(topic)
             raise CannotTell(f"{self.host.name} was not asked about {topic}")
         if isinstance(facts[topic], dict) and "error" in facts[topic]:
             raise CannotTell(f"{self.host.name} could not tell about {topic}: {facts[topic]['error']}")
         return self._walk(facts[topic], topic, path)
+
+    def is_read(self, topic: str) -> None:
+        """Is a host with this mail server program asked about the topic at all?
+
+        Raises:
+            NotTested: the topic is about Postfix, and another program is declared.
+        """
+        if topic in OF_POSTFIX and self.host.mta != "postfix":
+            raise NotTested(f"{self.host.name} runs {self.host.mta} by the organisation file: only Postfix is read")
 
     def _walk(self, value: Any, topic: str, path: tuple[str | int, ...]) -> Any:
         walked: list[str | int] = [topic]

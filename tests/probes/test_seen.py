@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from cjsm_connect.probes.seen import Seen
+from cjsm_connect.probes.arguments import topics
+from cjsm_connect.probes.seen import OF_POSTFIX, Seen
 from cjsm_connect.results.judge import CannotTell, NotTested
-from tests.made_up import TODAY, organisation
+from tests.made_up import TODAY, lab_file, organisation
 
 OBSERVATION: dict[str, Any] = {
     "hosts": {
@@ -48,6 +49,20 @@ def test_what_is_missing_is_an_error_with_its_place(host: str, path: tuple[str, 
     with pytest.raises(CannotTell) as raised:
         seen(host).fact(*path)
     assert said in str(raised.value)
+
+
+def test_of_another_mail_server_program_nothing_is_said_and_the_rest_is_still_read() -> None:
+    """Every topic that it is not asked about, and no other, is not tested: never an error, and never a pass."""
+    hosts = [host | ({"mta": "exim"} if host["role"] == "mail" else {}) for host in lab_file()["hosts"]]
+    postfix, exim = organisation(), organisation(hosts=hosts)
+    asked = topics(exim, exim.host("mail")).keys()
+    assert topics(postfix, postfix.host("mail")).keys() - asked == OF_POSTFIX
+    mail = Seen(exim, {"hosts": {"mail": {"facts": dict.fromkeys(asked)}}}, TODAY, exim.host("mail"))
+    for topic in OF_POSTFIX:
+        with pytest.raises(NotTested, match="mail runs exim by the organisation file: only Postfix is read"):
+            mail.fact(topic, "anything")
+    with pytest.raises(CannotTell, match="mail was not asked about nonsense"):
+        mail.fact("nonsense")
 
 
 def test_the_estate_has_no_single_host_but_each_can_be_looked_at() -> None:
