@@ -10,6 +10,7 @@ from faults import VIRTUAL, Patient, fault
 MINUTES = 60
 DAYS = 24 * 60 * MINUTES
 MARK = "/run/reboot-required"
+CHRONY = "/etc/chrony/chrony.conf"
 NEWER_KERNEL = "/srv/kernel"
 KERNEL = {"host": "relay", "violates": "patching.taken-up", "tier": "vm"}
 LATER = {"logging.time": "chrony notices it when it asks its servers again"}
@@ -59,16 +60,16 @@ def no_time_server_heard(host: Patient) -> None:
 def believes_itself(host: Patient) -> None:
     """chrony may follow its own clock when no server answers, and calls that synchronised."""
     _silence(host)
-    host.write("/etc/chrony/conf.d/local.conf", "local stratum 8\n")
+    host.write(CHRONY, host.read(CHRONY) + "local stratum 8\n")
     host.run(["systemctl", "restart", "chrony"])
-    host.run(["chronyc", "-n", "waitsync", "30", "0", "0", "1"])
+    host.run(["timeout", "30", "sh", "-c", "until chronyc -n tracking | grep -q 7F7F0101; do sleep 1; done"])
     assert "Leap status     : Normal" in host.run(["chronyc", "-n", "tracking"]).stdout
 
 
 def _silence(host: Patient) -> None:
-    """No packet to a time server leaves the host."""
+    """No packet to a time server leaves the host, and none is sent elsewhere first."""
     host.run(["nft", "add", "table", "inet", "silence"])
-    host.run(["nft", "add chain inet silence output { type filter hook output priority 0; }"])
+    host.run(["nft", "add chain inet silence output { type filter hook output priority raw; }"])
     host.run(["nft", "add rule inet silence output udp dport 123 drop"])
 
 

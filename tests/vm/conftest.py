@@ -39,7 +39,8 @@ swapoff --all
 nft delete table inet silence
 for folder in /var/log /var/spool/postfix; do while umount --lazy $folder; do :; done; done
 mount --bind /srv/encrypted/log /var/log && mount --bind /srv/encrypted/queue /var/spool/postfix
-rm -f /srv/swap /run/reboot-required /run/reboot-required.pkgs /etc/chrony/conf.d/local.conf
+rm -f /srv/swap /run/reboot-required /run/reboot-required.pkgs
+sed -i '/^local /d' /etc/chrony/chrony.conf
 systemctl restart chrony
 """
 
@@ -104,6 +105,6 @@ def _prepare(guest: Guest, organisation: Organisation, port: int) -> None:
             if file.path in FILES:
                 guest.run("mkdir", "-p", str(Path(file.path).parent))
                 guest.run("tee", file.path, text=file.content)
-    guest.run("nft", "add", "table", "ip", "time")
-    guest.run("nft", "add chain ip time output { type nat hook output priority -100; }")
-    guest.run("nft", f"add rule ip time output udp dport 123 dnat to {GATEWAY}:{port}")
+    guest.run("nft", "add", "table", "ip", "servers")
+    guest.run("nft", "add chain ip servers output { type nat hook output priority -100; }")
+    guest.run("nft", f"add rule ip servers output udp dport 123 dnat to {GATEWAY}:{port}")
