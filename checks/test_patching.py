@@ -10,6 +10,7 @@ from checks import patching_hook
 from checks.apt import allows, short_patterns, values
 from checks.framework import check
 from checks.patching_hook import or_hook
+from checks.programs import must_answer
 from checks.units import must_run
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
@@ -185,7 +186,7 @@ def test_nothing_overdue(seen: Seen, verdict: Verdict) -> None:
     if hook := patching_hook.hook_of(seen):
         patching_hook.overdue(seen, verdict, hook)  # and what apt knows of, whatever the hook says
     pending = seen.fact("patching", "pending")
-    verdict(not pending["why"], expected="apt-get -s dist-upgrade answers", observed=pending["why"])
+    must_answer(verdict, "apt-get -s dist-upgrade", not pending["why"], pending["why"])
     limit = seen.organisation.policy.patch_days
     ages = {row["package"]: _age(seen, row) for row in pending["updates"]}
     overdue = [name for name, days in ages.items() if days > limit.value]
@@ -252,7 +253,7 @@ def test_restarts_services(seen: Seen, verdict: Verdict) -> None:
 )
 def test_nothing_outdated_runs(seen: Seen, verdict: Verdict) -> None:
     found = seen.fact("patching", "restart")
-    verdict(found["answered"], expected="needrestart answers", observed=found["why"])
+    must_answer(verdict, "needrestart", found["answered"], found["why"])
     observed = ", ".join(found["services"]) or "none"
     verdict(not found["services"], expected="no service with old libraries", observed=observed)
 

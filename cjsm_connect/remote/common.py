@@ -16,6 +16,8 @@ ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
 }
 
+LATE = "no end within"  # in what is told of a program that had too little time: nothing is known of it
+
 
 class Failed(Exception):
     """A program ended with an error, was missing, or took too long; the message holds the end of what it said."""
@@ -40,7 +42,7 @@ def attempt(argv: list[str], text: str = "", seconds: float = 30) -> tuple[int, 
     except FileNotFoundError:
         return 127, "", argv[0] + ": not installed"
     except subprocess.TimeoutExpired:
-        return 124, "", "%s: no end within %d seconds" % (argv[0], seconds)
+        return 124, "", "%s: %s %d seconds" % (argv[0], LATE, seconds)
     return done.returncode, done.stdout, done.stderr
 
 

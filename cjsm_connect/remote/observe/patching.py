@@ -57,7 +57,7 @@ def pending() -> dict[str, Any]:
     rows = [dict(zip(("package", "installed", "version", "origin"), row)) for row in INSTALL.findall(out)]
     for row in rows:
         row["security"] = "Security" in row["origin"]
-    return {"updates": rows, "why": err.strip()[-300:] if code else ""}
+    return {"updates": rows, "why": (err.strip()[-300:] or "it ended with %d" % code) if code else ""}
 
 
 def first_seen(path: str) -> dict[str, Any]:
