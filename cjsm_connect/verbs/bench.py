@@ -21,6 +21,7 @@ NAMES = ("apply", "checks", "review", "probe")
 @click.option(
     "--peers/--no-peers", default=True, help="Also other tools with the same end state or assertions (minutes)."
 )
+@click.option("--tries/--no-tries", default=True, help="checks: also the full check, with its live tries.")
 @click.option("--first/--no-first", default=True, help="apply: also the first apply from bare hosts (minutes).")
 @click.option("--number", type=int, help="review, probe: so many bundles or targets.  [default: 1000]")
 @click.option("--rounds", type=int, help="Rounds of what is ours, and of the floor.  [default: 9, checks 5, others 3]")
