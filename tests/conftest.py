@@ -74,8 +74,18 @@ def running_lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         lab.down()
 
 
+@pytest.fixture(scope="session")
+def labs_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The worker that may start other labs than `test`. A second one fails: OneWorkerForLabs was not asked."""
+    place = tmp_path_factory.getbasetemp().parent / "labs-of-its-own"
+    with locked(place) if WORKER else nullcontext():
+        if WORKER and place.with_suffix(".worker").exists():
+            pytest.fail("two workers of pytest-xdist start labs of the same names; they belong to one")
+        place.with_suffix(".worker").touch()
+
+
 @pytest.fixture(scope="module")
-def running_pair(request: pytest.FixtureRequest) -> Iterator[Lab]:
+def running_pair(request: pytest.FixtureRequest, labs_of_its_own: None) -> Iterator[Lab]:
     """A healthy lab with two relays; it is ended with the tests of the file that needs it."""
     report = request.config.pluginmanager.getplugin("terminalreporter")
     lab = Lab(f"{NAME}-pair", report.write_line if report else print)

@@ -10,7 +10,7 @@ from cjsm_connect.lab.laboratory import Lab
 
 
 @pytest.fixture(scope="package")
-def lab() -> Iterator[Lab]:
+def lab(labs_of_its_own: None) -> Iterator[Lab]:
     laboratory = Lab("tests-lab")
     laboratory.down()
     laboratory.up()
