@@ -61,6 +61,11 @@ def test_a_broken_apt_says_why_and_is_not_a_host_without_updates(monkeypatch: py
     assert patching.pending()["why"] == "E: The package lists could not be parsed"
 
 
+def test_an_apt_that_fails_without_a_word_is_not_a_host_without_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    says(monkeypatch, "", 100)
+    assert patching.pending() == {"updates": [], "why": "it ended with 100"}
+
+
 def test_lists_in_apts_configuration_are_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     says(monkeypatch, DUMP)
     found = patching.configuration()
