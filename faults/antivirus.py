@@ -11,7 +11,8 @@ GETS_IN = {"connection.infected-mail": "the infected message that is tried reall
 
 
 def restart(host: Patient, unit: str) -> None:
-    """Let a program take up its settings, and prove that it runs with them."""
+    """Let a program take up its settings, and prove that it runs with them. clamav-milter takes four seconds to end."""
+    host.run(["systemctl", "kill", "--signal=KILL", unit])
     host.run(["systemctl", "restart", unit])
     assert host.run(["systemctl", "is-active", unit]).stdout.strip() == "active"
 

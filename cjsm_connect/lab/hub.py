@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cjsm_connect.lab import authority, hosts
-from cjsm_connect.lab.machine import write
+from cjsm_connect.lab.machine import write, write_settled
 from cjsm_connect.lab.members import members
 from cjsm_connect.lab.rendering import TEMPLATES, render
 from cjsm_connect.lab.topology import HUB, Host
@@ -107,7 +107,7 @@ def _write_configuration(root: Path, settings: Settings, relays: list[Host]) -> 
         "relayed": [domain + suffix for domain in ORGANISATION for suffix in ("", SUFFIX)],
         "classes": lambda side: _classes(settings.rewriting, side),
     }
-    write(root / "etc/postfix/main.cf", render("hub-main.cf.j2", **values))
+    write_settled(root / "etc/postfix/main.cf", render("hub-main.cf.j2", **values))
     write(root / "etc/postfix/master.cf", render("hub-master.cf.j2", **values))
     for name, rows in _tables(relays).items():
         write(root / FOLDER / name, rows)

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cjsm_connect.lab import authority
-from cjsm_connect.lab.machine import write
+from cjsm_connect.lab.machine import write, write_settled
 from cjsm_connect.lab.rendering import render
 from cjsm_connect.lab.topology import ADMIN, EVERY_HOST, HUB, LAN, OUTSIDE
 
@@ -23,7 +23,7 @@ def give(root: Path) -> None:
     write(root / "etc/nginx/conf.d/lab.conf", render("nginx.conf.j2"))
     (root / "etc/nginx/sites-enabled/default").unlink(missing_ok=True)
     write(root / "etc/chrony/chrony.conf", render("chrony.conf.j2"))
-    write(root / "etc/postfix/main.cf", render("outside-main.cf.j2", **values))
+    write_settled(root / "etc/postfix/main.cf", render("outside-main.cf.j2", **values))
     write(root / "etc/postfix/master.cf", render("outside-master.cf.j2"))
     _publish_revocations(root / PUBLISHED / "crl")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 from cjsm_connect.organisation import Organisation
@@ -13,6 +15,7 @@ from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
 from cjsm_connect.probes.connections import Connections, Place, Unreachable, places
 from cjsm_connect.probes.tries import Try
 from cjsm_connect.remote import RemoteError
+from cjsm_connect.remote.common import ON_THE_WAY
 from cjsm_connect.results import Impact
 
 SECONDS = 30  # for all tries of one place
@@ -54,12 +57,29 @@ def asked(tries: Iterable[Try], at: str = "") -> list[dict[str, Any]]:
 def make(
     pool: Executor, connections: Connections, tries: Iterable[Try], looks: Mapping[str, Mapping[str, Any]]
 ) -> Outcomes:
-    """Make all tries at once. Those that are `around` were read with the look, and are read again after all others."""
+    """Make all tries at once, then those that follow others. Those that are `around` were read with the look, and are
+    read again when nothing more is sent."""
     wanted, token = list(tries), secrets.token_hex(8)  # by which the messages of this run are found again
-    around = [one for one in wanted if one.around]
-    found = _made(pool, connections, [one for one in wanted if not one.around], token)
+    around, following = [one for one in wanted if one.around], [one for one in wanted if one.follows]
+    found = _made(pool, connections, [one for one in wanted if not (one.around or one.follows)], token)
     after = {at: pool.submit(_read_again, connections, at, around) for at in {one.at for one in around}}
+    found |= _made(pool, connections, [_in_haste(one, found) for one in following], token)
     return found | {one.id: _pair(one, _before(one, looks), after[one.at].result()[one.id]) for one in around}
+
+
+def _in_haste(one: Try, found: Outcomes) -> Try:
+    """The try, to look only once if its message stays where it is, or had its time while another waited for it."""
+    outcomes = [found.get(other, {}) for other in one.follows]
+    if any(_stays(outcome) or outcome.get("seconds", 0) >= ON_THE_WAY for outcome in outcomes):
+        return replace(one, arguments={**one.arguments, "seconds": 0})
+    return one
+
+
+def _stays(outcome: Outcome) -> bool:
+    """Was a message refused, or put off, and not sent on? A log without a word of it does not say so."""
+    lines = "\n".join(outcome.get("log", ()))
+    stopped = outcome.get("exit_code") or re.search(r" status=(?!sent)|milter-reject|: reject: ", lines)
+    return bool(stopped) and " status=sent" not in lines
 
 
 def _before(one: Try, looks: Mapping[str, Mapping[str, Any]]) -> Outcome:

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import time
+from typing import Optional
 
 # administrators' own PATH and language must not change what a program prints
 ENVIRONMENT = {
@@ -16,6 +17,7 @@ ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
 }
 
+ON_THE_WAY = 12  # seconds of a message from host to host at most; twice that is less than all tries together have
 LATE = "no end within"  # in what is told of a program that had too little time: nothing is known of it
 
 
@@ -68,13 +70,32 @@ def succeeded(argv: list[str], answer: tuple[int, str, str]) -> str:
     return out
 
 
-def patience(seconds: float) -> float:
-    """How long to wait for what takes `seconds` at most on a host with time to spare: twice as long on a busy one.
+class Patience:
+    """Waits for what takes `seconds` at most on a host with time to spare; on a busy one up to twice as long.
 
-    What does not come in time is a finding, so the time must not be the finding.
+    What does not come in time is a finding, so the time must not be the finding: time in which something waited for a
+    processor is not counted. Linux tells it (PSI, proc_pressure_cpu(5)); where it is not told, twice as long it is.
     """
-    waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return seconds * min(2.0, max(1.0, waiting))
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._started, self._stalled = seconds, time.monotonic(), _stalled()
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._started
+
+    @property
+    def over(self) -> bool:
+        """Has it been long enough?"""
+        stalled = self.waited / 2 if self._stalled is None else (_stalled() or 0.0) - self._stalled
+        return self.waited >= 2 * self._seconds or self.waited - stalled >= self._seconds
+
+
+def _stalled() -> Optional[float]:
+    """Seconds since the start of the machine in which something waited for a processor; None where nobody counts."""
+    found = re.match(r"some .* total=(\d+)$", read("/proc/pressure/cpu"), re.MULTILINE)
+    return int(found.group(1)) / 1e6 if found else None
 
 
 def read(path: str, default: str = "") -> str:

@@ -19,6 +19,7 @@ from cjsm_connect.remote import common, messages
 from cjsm_connect.remote.smtp import printable
 
 POLL_SECONDS = 0.5
+BEFORE = 60  # seconds: handed in with the other tries, at most so long ago
 MOST_BYTES = 200_000
 MOST_HOPS = 20
 SHOWN_HEADERS = ("From", "To", "Return-Path", "Delivered-To", "Subject")
@@ -43,21 +44,16 @@ def submit(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def log(arguments: dict[str, Any]) -> dict[str, Any]:
     """The log lines of one test message on this host, once its fate is known; as long as a mailbox is looked at."""
-    return {"log": _settled_lines(arguments, 12)}
-
-
-def _limit(arguments: dict[str, Any], usual: float) -> float:
-    """Seconds until a message counts as lost; all tries together end after 25 (cjsm_connect/probes/attempts.py)."""
-    return float(arguments.get("seconds", min(24.0, common.patience(usual))))
+    return {"log": _settled_lines(arguments, common.ON_THE_WAY)}
 
 
 def _settled_lines(arguments: dict[str, Any], usual: float = 8) -> list[str]:
     """Wait for a line that tells the message's fate; bounded in time and amount."""
-    since, deadline = int(time.time()) - 10, time.monotonic() + _limit(arguments, usual)
+    since, patience = int(time.time()) - BEFORE, common.Patience(arguments.get("seconds", usual))
     identifier = messages.message_id(arguments["token"], arguments["mark"])
     while True:
         lines = _lines_about(identifier, since)
-        if _settled(lines) or time.monotonic() > deadline:
+        if _settled(lines) or patience.over:
             return [printable(line) for line in lines[-20:]]
         time.sleep(POLL_SECONDS)
 
@@ -96,7 +92,7 @@ def _end(path: str) -> list[str]:
 
 
 def mailbox(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Wait up to `seconds` for a test message in a Maildir: of a local `user`, or in a `folder`.
+    """Wait up to `seconds` for a test message in a Maildir: of a local `user`, or in a `folder`. 0 looks once.
 
     `found`, then the headers that people see, and the same fingerprint that submit gives for what was sent.
     """
@@ -104,16 +100,17 @@ def mailbox(arguments: dict[str, Any]) -> dict[str, Any]:
     if why:
         return {"could_not_tell": why}
     identifier = messages.message_id(arguments["token"], arguments["mark"]).encode("ascii")
-    deadline = time.monotonic() + _limit(arguments, 12)
-    while time.monotonic() < deadline:
+    patience = common.Patience(arguments.get("seconds", common.ON_THE_WAY))
+    while True:
         message = _message(folder, identifier)
         if message:
             parsed = message_from_bytes(message, policy=default)
             headers = {name: printable(str(parsed.get(name, ""))) for name in SHOWN_HEADERS}
             received = [printable(str(value)) for value in parsed.get_all("Received", [])[:MOST_HOPS]]
             return {"found": True, "headers": headers, "received": received, **messages.fingerprint(message)}
+        if patience.over:
+            return {"found": False, "folder": folder}
         time.sleep(POLL_SECONDS)
-    return {"found": False, "folder": folder}
 
 
 def _folder(arguments: dict[str, Any]) -> tuple[str, str]:

@@ -16,6 +16,7 @@ import click
 
 from cjsm_connect.lab import entry
 from cjsm_connect.results import CjsmError, Status
+from cjsm_connect.verbs import _repeated
 from cjsm_connect.verbs.fault import patient
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ACCUSED = (Status.FAIL, Status.WARN, Status.ERROR)
 NAMED = (Status.FAIL, Status.WARN)  # a check that could not tell has named nothing
+MAIL = ("connection.mail-both-ways", "connection.hub-can-deliver")
+QUEUES = {"hub", "mail", "relay"}  # where mail waits, and is kept for a time from who did not take it: qmgr(8)
 GREEN_AFTER = 10  # faults: a lab that is not healthy any more makes every later row worthless
 ALL_WELL, FINDINGS, COULD_NOT_RUN = 0, 1, 2
 
@@ -217,7 +220,10 @@ class Ward:
         self.restore(fault.host)
         self.broken, self.fresh = {fault.host}, set()
         inflict(fault, patient(self.lab, fault.host))
-        return accused(self.lab)[0] - self.known
+        new = accused(self.lab)[0] - self.known
+        if any(one.requirement in MAIL for one in new):
+            self.broken |= QUEUES
+        return new
 
     def must_be_healthy(self, when: str) -> None:
         """Put everything back; the checks must find what they found at the start.
@@ -252,14 +258,8 @@ def accused(lab: Lab, organisation: Path | None = None) -> tuple[Accusations, in
     Raises:
         CjsmError: the checks did not run.
     """
-    from cjsm_connect.lab import healthy
-
-    done = healthy.verb(lab, "check", "--json", organisation=organisation)
-    try:
-        results: list[Mapping[str, Any]] = json.loads(done.stdout)["results"]
-    except ValueError as error:
-        raise CjsmError(f"cjsm check gave no results: {done.stderr.strip()[-400:]}") from error
-    return frozenset(_accusation(one) for one in results if one["status"] in ACCUSED), done.returncode
+    results, code = _repeated.checked(lab.name, organisation or lab.organisation_folder)
+    return frozenset(_accusation(one) for one in results if one["status"] in ACCUSED), code
 
 
 def _accusation(result: Mapping[str, Any]) -> Accusation:

@@ -104,7 +104,6 @@ def test_the_password_for_sudo_goes_in_by_standard_input_only(monkeypatch: pytes
     where = organisation(hosts=hosts)
     with opened(where) as found:
         assert found.ask(where.hosts[1], ("look",), "look:look", {"recipient": "a@b.example"}, 5) == 1
-    argv, text = calls[0]
+    [text] = [text for argv, text in calls if "sudo -S" in argv[-1]]  # ssh itself may be asked what it can do
     assert text == "open-sesame\n"
-    assert "open-sesame" not in " ".join(argv)
-    assert "sudo -S" in argv[-1]
+    assert not [argv for argv, _ in calls if "open-sesame" in " ".join(argv)]

@@ -25,6 +25,7 @@ TRIES = [
     Try("message", "mail", "mail", "hub-mail", "submit"),
     Try("counters", "relay", "relay", "passive", "counters", around=True),
     Try("elsewhere", "nowhere", "relay", "local-active", "tcp"),
+    Try("arrived", "hub", "mail", "hub-mail", "mailbox", {"user": "clerk"}, follows=("message",)),
 ]
 
 
@@ -37,6 +38,8 @@ class Estate:
     unreachable: tuple[str, ...] = ()
     asked: list[tuple[str, str]] = field(default_factory=list)
     made: list[list[str]] = field(default_factory=list)
+    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
 
     def open(self, place: Place) -> None:
@@ -52,7 +55,9 @@ class Estate:
             return self.read(arguments)
         if entry == "tries:main":
             self.made.append(sorted(one["id"] for one in arguments["tries"]))
-            return {one["id"]: {"connection": "open", "tries so far": len(self.made)} for one in arguments["tries"]}
+            self.arguments |= {one["id"]: one["arguments"] for one in arguments["tries"]}
+            told = {"connection": "open", "tries so far": len(self.made), "log": self.log}
+            return {one["id"]: told for one in arguments["tries"]}
         return {topic: {} for topic in arguments["topics"]}
 
     def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -85,14 +90,14 @@ def untried(observation: dict[str, Any]) -> dict[str, str]:
 def test_on_a_real_estate_the_hub_is_left_alone(estate: Estate) -> None:
     observation = gather(estate.organisation)
     assert observation["lab"] == ""
-    assert set(untried(observation)) == {"handshake", "message", "elsewhere"}
+    assert set(untried(observation)) == {"handshake", "message", "elsewhere", "arrived"}
     assert "--hub" in untried(observation)["handshake"]
     assert "--send-test-to" in untried(observation)["message"]
     assert not any("handshake" in made or "message" in made for made in estate.made)
 
 
 def test_a_handshake_with_the_hub_is_made_when_asked_for_and_still_no_mail_is_sent(estate: Estate) -> None:
-    assert set(untried(gather(estate.organisation, Options(hub=True)))) == {"message", "elsewhere"}
+    assert set(untried(gather(estate.organisation, Options(hub=True)))) == {"message", "elsewhere", "arrived"}
 
 
 def test_mail_is_sent_when_asked_for_and_permitted(estate: Estate) -> None:
@@ -130,7 +135,7 @@ def test_no_content_is_sent_where_it_would_not_be_discarded(estate: Estate, mark
     estate.looks = looks(marker, discards=False)
     observation = gather(estate.organisation, Options(hub=True))
     assert "does not route discard@selftest.invalid to discard" in untried(observation)["content"]
-    assert ("hub", "tries:main") not in estate.asked
+    assert not any("content" in made for made in estate.made)
 
 
 def test_a_try_from_a_vantage_that_was_not_declared_says_so(estate: Estate) -> None:
@@ -158,12 +163,45 @@ def test_what_is_read_around_the_tries_is_read_before_all_of_them_and_after_all_
     assert (outcome["at"], outcome["subject"]) == ("relay", "relay")
 
 
+SENT = "4dBB: to=<a@b.example>, relay=hub[203.0.113.20]:25, status=sent (250 ok)"
+PUT_OFF = "4dBB: to=<a@b.example>, relay=none, status=deferred (Server certificate not trusted)"
+REFUSED = "4dBB: milter-reject: END-OF-MESSAGE from localhost: 5.7.1 Eicar found"
+QUEUED = "4dBB: from=<>, size=1, nrcpt=1 (queue active)"
+
+
+@pytest.mark.parametrize(
+    ("log", "once"),
+    [([], False), ([QUEUED], False), ([SENT], False), ([QUEUED, PUT_OFF], True), ([REFUSED], True),
+     ([PUT_OFF, SENT], False)],
+    ids=["nothing", "queued", "sent", "put off", "refused", "put off and sent"],
+)  # fmt: skip
+def test_a_mailbox_is_looked_into_once_when_the_log_says_that_the_message_waits(
+    estate: Estate, log: list[str], once: bool
+) -> None:
+    estate.looks, estate.log = looks("h5"), log
+    gather(estate.organisation)
+    assert estate.made[-1] == ["arrived"], "before what it follows"
+    assert estate.arguments["arrived"].get("seconds") == (0 if once else None)
+    assert estate.arguments["arrived"]["token"] == estate.arguments["message"]["token"]
+
+
+def test_a_mailbox_is_waited_for_when_nothing_is_known_of_the_message() -> None:
+    assert attempts._in_haste(TRIES[-1], {"message": {"error": "mail could not try it"}}) == TRIES[-1]
+    assert attempts._in_haste(TRIES[-1], {}) == TRIES[-1]
+    assert attempts._in_haste(TRIES[-1], {"message": {"exit_code": 75, "log": []}}).arguments["seconds"] == 0
+
+
+def test_a_mailbox_is_looked_into_once_when_the_relay_was_watched_as_long_and_saw_nothing() -> None:
+    assert attempts._in_haste(TRIES[-1], {"message": {"log": [], "seconds": 3.4}}) == TRIES[-1]
+    assert attempts._in_haste(TRIES[-1], {"message": {"log": [], "seconds": 12.2}}).arguments["seconds"] == 0
+
+
 def test_each_host_is_observed_by_one_command_and_tried_by_one_more(estate: Estate) -> None:
     gather(estate.organisation)
     for host in estate.organisation.hosts:
         assert estate.asked.count((host.name, "observe.host:observe")) == 1
         assert estate.asked.count((host.name, "look:look")) == 1
-        assert estate.asked.count((host.name, "tries:main")) <= 1
+        assert estate.asked.count((host.name, "tries:main")) <= 1  # and once more where a message is looked for
         assert estate.asked.count((host.name, "look:readings")) <= 1
 
 

@@ -139,6 +139,11 @@ def test_a_message_goes_each_way_and_is_looked_for_at_the_other_end() -> None:
         "message.inbound-arrived": "mail",
         "message.inbound-logged": "mail",
     }
+    assert {one.id: one.follows for one in LAB if one.follows} == {
+        "message.outbound-arrived": ("message.outbound-sent", "message.outbound-relayed:relay"),
+        "message.inbound-arrived": ("message.inbound-sent",),
+        "message.inbound-logged": ("message.inbound-sent",),
+    }
     assert by_id("message.inbound-sent")["recipient"] == "clerk@council.example.cjsm.net"
     assert by_id("message.outbound-arrived")["folder"] == "/home/charity/Maildir"
 

@@ -113,9 +113,18 @@ def test_a_message_is_settled_when_each_counted_recipient_has_its_end(journal: l
     assert not delivery._settled([])
 
 
+def test_without_patience_a_mailbox_is_looked_into_once_all_the_same(tmp_path: Path) -> None:
+    asked = {"token": "t", "mark": "m", "folder": str(tmp_path), "seconds": 0}
+    assert delivery.mailbox(asked) == {"found": False, "folder": str(tmp_path)}
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/1").write_text("Message-ID: <t.m@selftest.invalid>\n\ntext\n")
+    assert delivery.mailbox(asked)["found"]
+
+
 def test_the_log_of_a_message_that_arrives_is_watched_as_long_as_its_mailbox(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(delivery, "_limit", lambda arguments, usual: asked.append(usual) or 0)
+    patience = common.Patience
+    monkeypatch.setattr(common, "Patience", lambda seconds: asked.append(seconds) or patience(0))
     monkeypatch.setattr(delivery, "_recent_log", lambda since: [])
     delivery.log({"token": "t", "mark": "m"})
     delivery.mailbox({"token": "t", "mark": "m", "folder": str(tmp_path)})

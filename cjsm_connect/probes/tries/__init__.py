@@ -18,6 +18,8 @@ class Try:
     `at` is where it runs (a host, a vantage, or "controller"), `subject` the managed host that it judges. A try that
     `discards` sends content to the self-test recipient: it is only made after that route was seen on the subject.
     One that is `around` reads something before all other tries and again after them: {"before": ..., "after": ...}.
+    One that `follows` others looks for a message of which they logged the fate; it is made after them, and looks only
+    once for a message that waits somewhere or was refused.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Try:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     discards: bool = False
     around: bool = False
+    follows: tuple[str, ...] = ()
 
 
 def all_tries(organisation: Organisation) -> list[Try]:

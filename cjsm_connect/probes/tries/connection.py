@@ -57,12 +57,16 @@ def _both_ways(organisation: Organisation, mail: Host) -> Iterator[Try]:
     plain = external.removesuffix(SUFFIX)
     out = {"mark": "outbound", "sender": internal, "recipient": external}
     back = {"mark": "inbound", "sender": plain, "recipient": internal + SUFFIX}
-    yield _message(mail, "outbound-sent", mail.name, "submit", out)
-    yield from _relayed(organisation, mail, out)
-    yield _message(mail, "outbound-arrived", "hub", "mailbox", {**out, "folder": _mailbox(organisation, plain)})
-    yield _message(mail, "inbound-sent", "hub", "submit", back)
-    yield _message(mail, "inbound-arrived", mail.name, "mailbox", {**back, "user": internal.partition("@")[0]})
-    yield _message(mail, "inbound-logged", mail.name, "log", back)
+    sent = _message(mail, "outbound-sent", mail.name, "submit", out)
+    relayed = list(_relayed(organisation, mail, out))
+    yield from (sent, *relayed)
+    folder = {**out, "folder": _mailbox(organisation, plain)}
+    yield _message(mail, "outbound-arrived", "hub", "mailbox", folder, follows=(sent.id, relayed[0].id))
+    sent = _message(mail, "inbound-sent", "hub", "submit", back)
+    user = {**back, "user": internal.partition("@")[0]}
+    yield sent
+    yield _message(mail, "inbound-arrived", mail.name, "mailbox", user, follows=(sent.id,))
+    yield _message(mail, "inbound-logged", mail.name, "log", back, follows=(sent.id,))
 
 
 def _relayed(organisation: Organisation, mail: Host, out: dict[str, Any]) -> Iterator[Try]:
@@ -75,8 +79,8 @@ def _relayed(organisation: Organisation, mail: Host, out: dict[str, Any]) -> Ite
         yield _message(mail, f"outbound-relayed:{relay.name}", relay.name, "submit", own)
 
 
-def _message(mail: Host, name: str, at: str, kind: str, arguments: dict[str, Any]) -> Try:
-    return Try(f"message.{name}", at, mail.name, "hub-mail", kind, arguments)
+def _message(mail: Host, name: str, at: str, kind: str, arguments: dict[str, Any], **more: Any) -> Try:
+    return Try(f"message.{name}", at, mail.name, "hub-mail", kind, arguments, **more)
 
 
 def _mailbox(organisation: Organisation, address: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cjsm_connect.remote import once, postconf
-from cjsm_connect.remote.common import attempt, patience, read
+from cjsm_connect.remote.common import Patience, attempt, read
 
 DAY_FILE = re.compile(r"-(\d{4})-?(\d{2})-?(\d{2})(\.gz|\.xz|\.zst)?$")
 # journald and rsyslog say so when they drop
@@ -40,13 +40,13 @@ def written(path: str) -> dict[str, Any]:
     """Says one line as the mail system does, syslog(3), and looks for it in the log for five seconds, ten if busy."""
     line = "is the mail log written? %d-%d" % (os.getpid(), time.time())
     syslog.openlog("cjsm-check", 0, syslog.LOG_MAIL)
-    started, limit = time.monotonic(), patience(5)
+    patience = Patience(5)
     syslog.syslog(syslog.LOG_INFO, line)
-    while time.monotonic() - started < limit:
+    while not patience.over:
         if line in tail(path):
-            return {"found": True, "seconds": round(time.monotonic() - started, 2)}
+            return {"found": True, "seconds": round(patience.waited, 2)}
         time.sleep(0.1)
-    return {"found": False, "seconds": limit}
+    return {"found": False, "seconds": round(patience.waited, 2)}
 
 
 def tail(path: str, size: int = 65536) -> str:
