@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 ACCUSED = (Status.FAIL, Status.WARN, Status.ERROR)
 NAMED = (Status.FAIL, Status.WARN)  # a check that could not tell has named nothing
 MAIL = ("connection.mail-both-ways", "connection.hub-can-deliver")
-QUEUES = {"hub", "mail", "relay"}  # where mail waits, and is kept for a time from who did not take it: qmgr(8)
+MAIL_HOSTS = {"hub", "mail", "relay"}  # where mail waits; qmgr(8) spares for a time who did not take it
+ASKS = {"relay"}  # keeps what the mail server said of a recipient: verify(8)
 GREEN_AFTER = 10  # faults: a lab that is not healthy any more makes every later row worthless
 ALL_WELL, FINDINGS, COULD_NOT_RUN = 0, 1, 2
 
@@ -180,8 +181,8 @@ def _taken(waiting: SimpleQueue[Fault]) -> Iterator[Fault]:
 
 @dataclass
 class Ward:
-    """A lab in which faults are made. `known` warns without any; `broken` hosts have to be reset before the next fault,
-    `fresh` ones were, and nothing but a check has happened since."""
+    """A lab in which faults are made. `known` warns without any; `broken` hosts, or those that remember what these did,
+    have to be reset before the next fault, `fresh` ones were, and nothing but a check has happened since."""
 
     lab: Lab
     known: Accusations = frozenset()
@@ -218,11 +219,11 @@ class Ward:
             inflict(fault, patient(self.lab, fault.host))
             return accused(self.lab, entry.mistaken_folder(self.lab.name))[0] - self.known
         self.restore(fault.host)
-        self.broken, self.fresh = {fault.host}, set()
+        self.broken, self.fresh = {fault.host}.union(ASKS if fault.host in MAIL_HOSTS else ()), set()
         inflict(fault, patient(self.lab, fault.host))
         new = accused(self.lab)[0] - self.known
         if any(one.requirement in MAIL for one in new):
-            self.broken |= QUEUES
+            self.broken |= MAIL_HOSTS
         return new
 
     def must_be_healthy(self, when: str) -> None:

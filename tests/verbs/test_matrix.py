@@ -137,6 +137,12 @@ def test_faults_are_chosen_by_the_beginning_of_their_names_and_sorted_by_host() 
         chosen(("nonsense",))
 
 
+def test_after_a_fault_of_the_mail_server_the_relay_forgets_what_it_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, [[], [failing("firewall.declared")], []])
+    assert world.run(monkeypatch, [fault(1, "mail")]).exit_code == 0
+    assert world.done[-5:] == ["reset mail", "break firewall.number-1", "check", "reset mail relay", "check"]
+
+
 def test_after_mail_that_waited_every_host_with_a_queue_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = Fault("tls.gone", "firewall", "tls.anchor", nothing, {"connection.mail-both-ways": "mail waits"})
     world = World(monkeypatch, [[], [failing("tls.anchor"), failing("connection.mail-both-ways")], [], []])
