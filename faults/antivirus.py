@@ -51,7 +51,7 @@ def outgoing_only(host: Patient) -> None:
     entry = next(line for line in host.run(["postconf", "-M"]).stdout.splitlines() if "cjsm-listener" in line)
     service = "/".join(entry.split()[:2])
     host.run(["postconf", "-P", f"{service}/smtpd_milters="])
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert host.run(["postconf", "-Ph", f"{service}/smtpd_milters"]).stdout.strip() == ""
 
 
@@ -59,7 +59,7 @@ def outgoing_only(host: Patient) -> None:
 def local_unscanned(host: Patient) -> None:
     """What is handed in on the relay itself is not scanned."""
     host.run(["postconf", "-e", "non_smtpd_milters="])
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
 
 
 @fault("antivirus.exempt-network", host="relay", violates="antivirus.no-way-around", entails=GETS_IN)
@@ -87,7 +87,7 @@ def milter_fails_open(host: Patient) -> None:
 def postfix_fails_open(host: Patient) -> None:
     """Without a milter Postfix takes everything."""
     host.run(["postconf", "-e", "milter_default_action=accept"])
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
 
 
 @fault("antivirus.large-unscanned", host="relay", violates="antivirus.whole-message", entails=GETS_IN)

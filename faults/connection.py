@@ -33,7 +33,7 @@ def override(host: Patient, log_name: str, **settings: str) -> None:
     for name, value in settings.items():
         host.run(["postconf", "-P", f"{listener}/{name}={value}"])
         assert host.run(["postconf", "-Ph", f"{listener}/{name}"]).stdout.strip() == value
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
 
 
 def spoken(host: Patient, agreed: str, *words: str) -> None:
@@ -55,7 +55,7 @@ def configure(host: Patient, **settings: str) -> None:
     for name, value in settings.items():
         host.run(["postconf", "-e", f"{name}={value}"])
         assert host.run(["postconf", "-h", name]).stdout.strip() == value
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
 
 
 @fault(

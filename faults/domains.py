@@ -14,7 +14,7 @@ def edit(host: Patient, table: str, old: str, new: str) -> None:
     """Change a table's source and compile it, as an administrator in a hurry would, and prove that Postfix sees it."""
     host.replace(f"{MAPS}/{table}", old, new)
     host.run(["postmap", f"lmdb:{MAPS}/{table}"])
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     rows = host.run(["postmap", "-s", f"lmdb:{MAPS}/{table}"]).stdout.replace("\t", " ")
     assert all(row in rows for row in new.split("\n")) if new else old.strip() not in rows
 

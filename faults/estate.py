@@ -37,5 +37,5 @@ def log_in_in_clear(host: Patient) -> None:
     settings = {"smtpd_sasl_auth_enable": "yes", "smtpd_tls_auth_only": "no", "smtpd_tls_security_level": "may"}
     for name, value in settings.items():
         host.run(["postconf", "-P", f"{service}/{name}={value}"])
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert host.run(["postconf", "-Ph", f"{service}/smtpd_sasl_auth_enable"]).stdout.strip() == "yes"

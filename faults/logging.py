@@ -103,5 +103,5 @@ def clock_unwatched(host: Patient) -> None:
 def no_tls_facts(host: Patient) -> None:
     """The log no longer says how mail was encrypted."""
     host.run(["postconf", "-e", "smtpd_tls_loglevel=0"])
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert host.run(["postconf", "-h", "smtpd_tls_loglevel"]).stdout.strip() == "0"

@@ -61,7 +61,7 @@ def before_all_others(host: Patient, restriction: str) -> None:
     text, setting = host.read(MASTER), "smtpd_recipient_restrictions = "
     at = text.index(setting, text.index(service(host, HUB_SIDE).removesuffix("/inet")))
     host.write(MASTER, f"{text[:at]}{setting}{restriction}, {text[at + len(setting) :].lstrip()}")
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     found = host.run(["postconf", "-Ph", f"{service(host, HUB_SIDE)}/smtpd_recipient_restrictions"]).stdout
     assert found.startswith(restriction)
 

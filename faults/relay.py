@@ -86,7 +86,7 @@ def fallback(host: Patient) -> None:
     """What the hub does not take at once goes to the provider's smart host."""
     client = "cjsm/unix"
     host.run(["postconf", "-P", f"{client}/smtp_fallback_relay=[203.0.113.32]:25"])
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert host.run(["postconf", "-Ph", f"{client}/smtp_fallback_relay"]).stdout.strip() == "[203.0.113.32]:25"
 
 
@@ -102,7 +102,7 @@ def permit(host: Patient, restriction: str) -> None:
     """Put a permission before the refusal of the listener for the hub."""
     refusal = f"{SELF_TEST}, reject_unauth_destination"
     host.replace(MASTER, refusal, f"{SELF_TEST}, {restriction}, reject_unauth_destination")
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert restriction in host.run(["postconf", "-P"]).stdout
 
 
@@ -145,7 +145,7 @@ def revoked_key_kept(host: Patient) -> None:
     host.run(["postmap", f"lmdb:{former}"])
     asked = "check_ccert_access lmdb:/etc/cjsm/maps/hub_certificates, "
     host.replace(MASTER, asked, f"{asked}check_ccert_access lmdb:{former}, ")
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert former in host.run(["postconf", "-P"]).stdout
 
 
@@ -153,7 +153,7 @@ def revoked_key_kept(host: Patient) -> None:
 def any_address(host: Patient) -> None:
     """The hub's key is good from everywhere."""
     host.replace(MASTER, "check_client_access cidr:/etc/cjsm/maps/hub_sources, ", "")
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert "hub_sources" not in host.run(["postconf", "-P"]).stdout
 
 
@@ -207,7 +207,7 @@ def anybody_sends_as_us(host: Patient) -> None:
 def misspelled(host: Patient) -> None:
     """A setting with a typing error, which Postfix passes over in silence."""
     host.write(MAIN, host.read(MAIN) + "smtp_tls_securty_level = secure\n")
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert "smtp_tls_securty_level" in host.run(["postconf", "-n"]).stderr
 
 
@@ -229,7 +229,7 @@ def not_loaded(host: Patient) -> None:
 def port_25(host: Patient) -> None:
     """A listener on port 25 was opened for a test, and stayed."""
     host.write(MASTER, host.read(MASTER) + "smtp inet n - n - - smtpd\n")
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert host.run(["postconf", "-M", "smtp/inet"]).stdout.strip()
 
 
@@ -259,7 +259,7 @@ def queue_in_memory(host: Patient) -> None:
 def nothing_written_down(host: Patient) -> None:
     """How mail was encrypted is not in the log any more."""
     host.run(["postconf", "-P", f"{service(host, HUB_SIDE)}/smtpd_tls_loglevel=0"])
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert "loglevel = 0" in host.run(["postconf", "-P"]).stdout
 
 

@@ -36,7 +36,7 @@ def self_signed(host: Patient, name: str, subject: str, days: str = "365") -> st
 def installed(host: Patient, name: str, certificate: str) -> None:
     """Put a certificate behind the key in the chain file, and let Postfix read it."""
     host.write(f"{FOLDER}/{name}.chain.pem", host.read(f"{FOLDER}/{name}.key") + certificate)
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert certificate.strip() in host.read(f"{FOLDER}/{name}.chain.pem")
 
 
@@ -140,7 +140,7 @@ def one_more_authority(host: Patient) -> None:
     """A CA of somebody else is trusted for the hub too."""
     added = self_signed(host, "inner", "Somebody else's CA")
     host.write(f"{FOLDER}/hub-ca.pem", host.read(f"{FOLDER}/hub-ca.pem") + added)
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert host.read(f"{FOLDER}/hub-ca.pem").count("BEGIN CERTIFICATE") > 1
 
 
@@ -156,7 +156,7 @@ def one_more_authority(host: Patient) -> None:
 def no_authority(host: Patient) -> None:
     """The file of the operator's CA was emptied: nobody can be believed, and mail waits."""
     host.write(f"{FOLDER}/hub-ca.pem", "")
-    host.run(["postfix", "reload"])
+    host.reload_postfix()
     assert not host.read(f"{FOLDER}/hub-ca.pem")
 
 

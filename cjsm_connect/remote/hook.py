@@ -15,7 +15,7 @@ import subprocess
 import time
 from typing import Any
 
-from cjsm_connect.remote.common import ENVIRONMENT, Failed
+from cjsm_connect.remote.common import ENVIRONMENT, LATE, Failed
 
 SECONDS = 10
 LARGEST = 16 * 1024  # bytes that a status may print
@@ -117,7 +117,7 @@ def printed(argv: list[str], seconds: float = SECONDS) -> str:
     finally:
         code = _ended(process)
     if not ended:
-        raise Failed("%s: no end within %d seconds" % (argv[0], seconds))
+        raise Failed("%s: %s %d seconds" % (argv[0], LATE, seconds))
     if code:
         raise Failed("%s ended with %d" % (argv[0], code))
     try:

@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 
 ACCUSED = (Status.FAIL, Status.WARN, Status.ERROR)
 NAMED = (Status.FAIL, Status.WARN)  # a check that could not tell has named nothing
-MAIL = ("connection.mail-both-ways", "connection.hub-can-deliver")
-MAIL_HOSTS = {"hub", "mail", "relay"}  # where mail waits; qmgr(8) spares for a time who did not take it
-ASKS = {"relay"}  # keeps what the mail server said of a recipient: verify(8)
+MAIL = (
+    "connection.every-domain",
+    "connection.hub-can-deliver",
+    "connection.mail-both-ways",
+    "domains.mailboxes",
+)
+# they keep for a time who did not take mail (qmgr(8)), and who is no recipient (verify(8))
+MAIL_HOSTS = {"hub", "mail", "relay"}
 GREEN_AFTER = 10  # faults: a lab that is not healthy any more makes every later row worthless
 ALL_WELL, FINDINGS, COULD_NOT_RUN = 0, 1, 2
 
@@ -219,7 +224,7 @@ class Ward:
             inflict(fault, patient(self.lab, fault.host))
             return accused(self.lab, entry.mistaken_folder(self.lab.name))[0] - self.known
         self.restore(fault.host)
-        self.broken, self.fresh = {fault.host}.union(ASKS if fault.host in MAIL_HOSTS else ()), set()
+        self.broken, self.fresh = {fault.host}, set()
         inflict(fault, patient(self.lab, fault.host))
         new = accused(self.lab)[0] - self.known
         if any(one.requirement in MAIL for one in new):

@@ -12,11 +12,12 @@ from click.testing import CliRunner
 
 import cjsm_connect.lab
 from cjsm_connect.lab import healthy
-from cjsm_connect.results import CjsmError, Status
+from cjsm_connect.results import CjsmError, Status, catalogue
 from cjsm_connect.verbs import _repeated
 from cjsm_connect.verbs import matrix as verb
 from cjsm_connect.verbs.matrix import Accusation, Row, chosen, described, exit_code, judged, matrix_command
 from faults import ORGANISATION, Fault, Patient
+from tests.made_up import ROOT
 
 WARNED = {
     "check": "logging.forwarding",
@@ -137,17 +138,18 @@ def test_faults_are_chosen_by_the_beginning_of_their_names_and_sorted_by_host() 
         chosen(("nonsense",))
 
 
-def test_after_a_fault_of_the_mail_server_the_relay_forgets_what_it_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch, [[], [failing("firewall.declared")], []])
-    assert world.run(monkeypatch, [fault(1, "mail")]).exit_code == 0
-    assert world.done[-5:] == ["reset mail", "break firewall.number-1", "check", "reset mail relay", "check"]
-
-
-def test_after_mail_that_waited_every_host_with_a_queue_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits = Fault("tls.gone", "firewall", "tls.anchor", nothing, {"connection.mail-both-ways": "mail waits"})
-    world = World(monkeypatch, [[], [failing("tls.anchor"), failing("connection.mail-both-ways")], [], []])
-    assert world.run(monkeypatch, [waits]).exit_code == 0
+@pytest.mark.parametrize("requirement", verb.MAIL)
+def test_what_the_hosts_remember_of_a_fault_is_put_back_with_it(
+    monkeypatch: pytest.MonkeyPatch, requirement: str
+) -> None:
+    refused = Fault("tls.gone", "firewall", "tls.anchor", nothing, {requirement: "mail waits, or is refused"})
+    world = World(monkeypatch, [[], [failing("tls.anchor"), failing(requirement)], [], []])
+    assert world.run(monkeypatch, [refused]).exit_code == 0
     assert world.done[-2:] == ["reset firewall hub mail relay", "check"]
+
+
+def test_the_requirements_by_which_that_is_seen_are_in_the_catalogue() -> None:
+    assert set(verb.MAIL) <= set(catalogue.load(ROOT / "checks/requirements.toml").requirements)
 
 
 def test_each_fault_starts_from_a_reset_and_its_host_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
