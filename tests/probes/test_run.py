@@ -94,10 +94,11 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
         (tmp_path / "seen.json").write_text(json.dumps(seen))
         # the lab's own accepted gap names a check that these made-up ones are not
         subject = organisation(**{"scope": [], **changes})
-        result, _ = run_checks(subject, replace(wanted, observed=tmp_path / "seen.json"))
-        REGISTRY.clear()
-        REGISTRY.update(known)
-        return result
+        try:
+            return run_checks(subject, replace(wanted, observed=tmp_path / "seen.json"))[0]
+        finally:
+            REGISTRY.clear()
+            REGISTRY.update(known)
 
     return runner
 
