@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from itertools import count
@@ -69,12 +69,17 @@ numbers = count()
 
 
 @pytest.fixture
-def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     """Run a made-up folder of checks on a made-up observation."""
     folder = tmp_path / "checks"
     folder.mkdir()
     (folder / "conftest.py").write_text((ROOT / "checks/conftest.py").read_text())
     monkeypatch.setattr(module, "CHECKS", folder)
+    known = dict(REGISTRY)
+
+    def forget() -> None:
+        REGISTRY.clear()
+        REGISTRY.update(known)
 
     def runner(
         text: str,
@@ -85,7 +90,6 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
         **changes: Any,
     ) -> Run:
         (folder / "requirements.toml").write_text(REQUIREMENT + more)
-        known = dict(REGISTRY)
         for old in folder.glob("test_made_up_*.py"):
             old.unlink()
         # a name of its own: Python keeps modules by their names
@@ -94,13 +98,11 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
         (tmp_path / "seen.json").write_text(json.dumps(seen))
         # the lab's own accepted gap names a check that these made-up ones are not
         subject = organisation(**{"scope": [], **changes})
-        try:
-            return run_checks(subject, replace(wanted, observed=tmp_path / "seen.json"))[0]
-        finally:
-            REGISTRY.clear()
-            REGISTRY.update(known)
+        forget()
+        return run_checks(subject, replace(wanted, observed=tmp_path / "seen.json"))[0]
 
-    return runner
+    yield runner
+    forget()
 
 
 def statuses(run: Run) -> dict[str, str]:
@@ -432,6 +434,7 @@ def test_the_checks_are_read_while_the_hosts_are_asked(ran: Runner, monkeypatch:
     text = f"from {__name__} import READ\nREAD.set()\n" + check("answer")
     ran(text)  # from a recording, which leaves the file of checks in its folder
     read.clear()
+    del REGISTRY["demo.answer"]
     next(module.CHECKS.glob("test_made_up_*.py")).rename(module.CHECKS / f"test_made_up_{next(numbers)}.py")
     run, _ = run_checks(organisation(scope=[]))
     assert statuses(run) == {"demo.answer relay": "pass"}
