@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,9 @@ def test_a_machine_without_free_inotify_instances_is_told_which_labs_hold_them(
     monkeypatch.setattr(machine, "_free_inotify", lambda _wanted: 3)
     with pytest.raises(CjsmError, match=r"needs 20 free inotify instances and this machine has 3 .* are other\."):
         machine.require_inotify(20)
+
+
+def test_a_settled_configuration_is_written_now_and_looks_a_minute_old(tmp_path: Path) -> None:
+    machine.write_settled(tmp_path / "main.cf", "compatibility_level = 3.10\n")
+    assert (tmp_path / "main.cf").read_text() == "compatibility_level = 3.10\n"
+    assert 30 < time.time() - (tmp_path / "main.cf").stat().st_mtime < 600
