@@ -7,7 +7,6 @@ once.
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,10 @@ def checked(lab: str, organisation: Path) -> Told:
     with ProcessPoolExecutor(1, mp_context=context) as process:
         try:
             return process.submit(_checked, lab, organisation).result()
-        except BrokenProcessPool as error:
-            raise CjsmError(f"cjsm check gave no results: {error}") from error
+        except CjsmError:
+            raise
+        except Exception as error:  # it died, or has a mistake: a problem of this run, and not the end of all
+            raise CjsmError(f"cjsm check gave no results: {type(error).__name__}: {error}") from error
 
 
 def _checked(lab: str, organisation: Path) -> Told:

@@ -28,11 +28,16 @@ def _end_itself(_lab: str, _organisation: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_run_that_dies_is_an_error_and_not_a_lab_without_findings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def _break(_lab: str, _organisation: Path) -> None:
+    raise TypeError("a mistake of ours")
+
+
+@pytest.mark.parametrize(("end", "said"), [(_end_itself, "BrokenProcessPool"), (_break, "TypeError: a mistake")])
+def test_a_run_that_dies_or_breaks_is_an_error_and_not_a_lab_without_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: object, said: str
 ) -> None:
-    monkeypatch.setattr(_repeated, "_checked", _end_itself)
-    with pytest.raises(CjsmError, match="gave no results"):
+    monkeypatch.setattr(_repeated, "_checked", end)
+    with pytest.raises(CjsmError, match=f"gave no results: {said}"):
         _repeated.checked("lab", tmp_path)
 
 
