@@ -78,7 +78,7 @@ def _files(organisation: Organisation, host: Host) -> Iterator[File]:
     clamd = template(
         "antivirus/clamd.conf.j2", message_size_limit=limit, stream=stream, max_file=max_file, max_scan=max_scan
     )
-    milter = template("antivirus/clamav-milter.conf.j2", message_size_limit=limit, stream=stream, hostname=host.fqdn)
+    milter = template("antivirus/clamav-milter.conf.j2", message_size_limit=limit, stream=stream)
     yield File(CLAMD, clamd, reason="no accepted message is too big to be scanned")
     yield File(MILTER, milter, reason="infected mail is refused, unscanned mail waits")
     # owner and mode are what the package sets at each of its updates
