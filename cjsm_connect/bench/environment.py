@@ -21,6 +21,12 @@ def made(root: Path, name: str, lock: Path) -> Path:
 
 
 def _make(folder: Path, lock: Path) -> None:
+    """Install exactly what the lock names.
+
+    It is whole, so nothing is resolved (--no-deps): pip 23, which a fresh Debian 12 has, takes `package[extra]>=1` of
+    a dependency for a requirement of its own, and refuses it beside hashes. `pip check` says if the lock is not whole.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    pip = [str(folder / "bin" / "pip"), "--quiet", "--quiet", "--disable-pip-version-check", "install"]
-    subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
+    pip = [str(folder / "bin" / "pip"), "--quiet", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--require-hashes", "--no-deps", "-r", str(lock)], check=True)
+    subprocess.run([*pip, "check"], check=True)
