@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from typing import Any
 
+from cjsm_connect.organisation.addresses import Network, network
 from cjsm_connect.organisation.flows import Flow
-from cjsm_connect.organisation.services import ANYWHERE, Network
+from cjsm_connect.organisation.services import ANYWHERE
 from cjsm_connect.probes.seen import Seen
 
 Rule = Mapping[str, Any]
@@ -160,7 +160,7 @@ def _end(match: dict[str, Any], field: str) -> tuple[tuple[Network, ...], tuple[
         return ANYWHERE, ()
     values = match.pop(found[0])
     try:
-        networks = tuple(ip_network(value) for value in values)
+        networks = tuple(network(value) for value in values)
     except ValueError:
         return None
     if not found[0].endswith("!="):

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
+from cjsm_connect.organisation.addresses import Network, network
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
-
-Network = IPv4Network | IPv6Network
 
 TLS_1_2 = ">=TLSv1.2"
 VERSIONS = ("sslv2", "sslv3", "tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3")
@@ -24,7 +22,7 @@ BOOLEANS = {"yes", "no"}
 LEVELS = {"none", "may", "encrypt", "dane", "dane-only", "fingerprint", "verify", "secure"}
 WORDS = BOOLEANS | LEVELS | {"sha256", "normalize", "medium", "high"}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-LOOPBACK = [ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("::ffff:127.0.0.0/104")]
+LOOPBACK = [network("127.0.0.0/8"), network("::1/128"), network("::ffff:127.0.0.0/104")]
 
 
 def setting(seen: Seen, name: str) -> str:
@@ -152,7 +150,7 @@ def admitted(seen: Seen, verdict: Verdict, lookup: str, addresses: Iterable[str]
 def within(text: str, networks: Iterable[Network]) -> bool:
     """Whether an entry of mynetworks lies in one of these networks; a table or a negation does not."""
     try:
-        found = ip_network(text.replace("[", "").replace("]", ""), strict=False)
+        found = network(text.replace("[", "").replace("]", ""), strict=False)
     except ValueError:
         return False
     return any(found.version == one.version and found.subnet_of(one) for one in networks)  # type: ignore[arg-type]

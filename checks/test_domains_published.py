@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address, ip_network
 
 from checks.framework import Function, check
+from cjsm_connect.organisation.addresses import address, network
 from cjsm_connect.organisation.destinations import family
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.probes.tries.names import PUBLISHED, REVERSE, keys, policies, senders
 from cjsm_connect.results.judge import Verdict
 
-NOT_PUBLIC = [ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+NOT_PUBLIC = [network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 """Addresses that the internet does not see (RFC 1918, RFC 4193)."""
 
 
@@ -139,7 +139,7 @@ def test_reverse_names(seen: Seen, verdict: Verdict) -> None:
 
 
 def _within(text: str, network: object) -> bool:
-    return ip_address(text) in network  # type: ignore[operator]
+    return address(text) in network  # type: ignore[operator]
 
 
 def _named(text: str, confirmed: dict[str, list[tuple[str, list[str]]]]) -> bool:

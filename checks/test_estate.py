@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from checks.framework import check
+from cjsm_connect.organisation.addresses import observed
 from cjsm_connect.organisation.destinations import is_within
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
@@ -150,7 +149,7 @@ def test_own_premises(seen: Seen, verdict: Verdict) -> None:
     "the network (/etc/network/interfaces or /etc/netplan)",
 )
 def test_where_declared(seen: Seen, verdict: Verdict) -> None:
-    found = [ip_address(row["address"]) for row in seen.fact("system", "addresses")]
+    found = [observed(row["address"]) for row in seen.fact("system", "addresses")]
     declared = seen.host.interfaces
     expected = "; ".join(f"{name}: {address}" for name, address in declared.items())
     for name, address in declared.items():

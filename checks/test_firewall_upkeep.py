@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from checks import nftables
 from checks.framework import check
 from checks.test_firewall import rules_apply
+from cjsm_connect.organisation import addresses
 from cjsm_connect.organisation.flows import for_host
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
@@ -131,7 +131,7 @@ def test_only_needed_services(seen: Seen, verdict: Verdict) -> None:
 
 def _is_open(address: str) -> bool:
     """Does a socket bound there hear others than this host? "*" is every address."""
-    return address == "*" or not ip_address(address).is_loopback
+    return address == "*" or not addresses.address(address).is_loopback
 
 
 @check(

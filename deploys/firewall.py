@@ -14,8 +14,9 @@ from cjsm_connect.desired import Desired, Directory, File, Firewall, Health, Pac
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.addresses import Network
 from cjsm_connect.organisation.flows import Flow, HostFlows, for_host
-from cjsm_connect.organisation.services import ANYWHERE, Network
+from cjsm_connect.organisation.services import ANYWHERE
 from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
 
 LOG_GROUP = 5

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from cjsm_connect.desired.change import Change
 from cjsm_connect.desired.snapshot import Snapshot
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.addresses import Address, Network, observed
 from cjsm_connect.organisation.flows import OUTSIDE, Flow, for_host, network_of
-from cjsm_connect.organisation.services import Address, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +30,10 @@ class Way:
 def way(host: Host, change: Change, snapshot: Snapshot) -> Way:
     """The way to a host as its snapshot tells it. A session from the host to itself says nothing of where it began."""
     seen = snapshot.get("access") or {"from": "", "port": 0, "others": []}
-    source = ip_address(seen["from"]) if seen["from"] else None
+    source = observed(seen["from"]) if seen["from"] else None
     if source and (source.is_loopback or source in host.addresses):
         source = None
-    others = (ip_address(text) for text in seen["others"])
+    others = (observed(text) for text in seen["others"])
     apart = tuple(other for other in others if not other.is_loopback and other not in host.addresses)
     return Way(host.name, bool(change.firewalls), source, seen["port"], apart)
 

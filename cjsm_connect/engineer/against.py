@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from cryptography import x509
@@ -16,13 +15,16 @@ from cryptography import x509
 from cjsm_connect.engineer.claims import Claims, Endpoint
 from cjsm_connect.engineer.targets import Target
 from cjsm_connect.evidence import certificates, shown
+from cjsm_connect.organisation import addresses
 
 Row = dict[str, str]
 AGREES, CONTRADICTS, UNCOMPARABLE = "agrees", "contradiction", "not comparable"
 AS_DESIGNED = "not_tested: blocked as designed"
 REFUSED_AS_DESIGNED = "not_tested: refused without a certificate, as designed"
 REFUSALS = ("tls_refused", "closed", "turned_away", "busy")
-TRANSLATED = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
+TRANSLATED = tuple(
+    map(addresses.network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+)
 OLD = ("TLSv1", "TLSv1.1")
 # what was claimed to be refused, by the check that says so, for the listener for the hub and for port 25
 REFUSED_BY_RELAY = {
@@ -116,7 +118,7 @@ def _admission(claims: Claims, endpoint: Endpoint, facts: Mapping[str, Any], now
 
 
 def _translated(address: str) -> bool:
-    found = ip_address(address)
+    found = addresses.address(address)
     return any(found in network for network in TRANSLATED if network.version == found.version)
 
 

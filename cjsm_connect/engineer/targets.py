@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 import idna
 
+from cjsm_connect.organisation import addresses
 from cjsm_connect.results import CjsmError
 
 PORT = 25
@@ -56,11 +56,7 @@ class Target:
     @property
     def is_address(self) -> bool:
         """Is it an address rather than a name?"""
-        try:
-            ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+        return addresses.is_address(self.host)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -78,12 +74,19 @@ def parse(text: str) -> Target:
     port = int(found["port"] or PORT)
     if not 0 < port < 65536:
         raise TargetError(f"target {text.strip()!r}: expected a port from 1 to 65535")
-    return Target(str(IPv6Address(found["six"])) if found["six"] else _host(found["host"], text), port)
+    return Target(_bracketed(found["six"]) if found["six"] else _host(found["host"], text), port)
+
+
+def _bracketed(text: str) -> str:
+    try:
+        return str(addresses.address(text))
+    except ValueError as error:
+        raise TargetError(f"target [{text}]: expected an IPv6 address in the brackets") from error
 
 
 def _host(host: str, text: str) -> str:
     try:
-        return str(ip_address(host))
+        return str(addresses.address(host))
     except ValueError:
         pass
     try:

@@ -12,8 +12,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
+
+from cjsm_connect.organisation import addresses
+from cjsm_connect.organisation.addresses import Network, network
 
 from . import Refused
 from .commitments import COMMITMENTS, SALTS, Entropy, Field, doubts, fields, opened, read_opened, sealed
@@ -33,8 +35,8 @@ WALKED = (
 KEPT = ("domains.txt", COMMITMENTS)
 MADE_ANEW = re.compile(r"README\.txt|oscal/.*|salts\.json")  # neither shown nor missed
 PUBLIC_CONSTANTS = frozenset({"127.0.0.1", "0.0.0.0", "::", "::1", "127.0.0.0"})  # noqa: S104
-INSIDE: tuple[IPv4Network | IPv6Network, ...] = tuple(
-    ip_network(text)
+INSIDE: tuple[Network, ...] = tuple(
+    network(text)
     for text in (
         "10.0.0.0/8",
         "172.16.0.0/12",
@@ -159,7 +161,7 @@ def public_facts(said: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _inside(address: str) -> bool:
-    found = ip_address(address)
+    found = addresses.address(address)
     return any(found.version == network.version and found in network for network in INSIDE)
 
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from cjsm_connect.organisation.addresses import Address, address
 
 ATOM = re.compile(r"[\w.@~+-]+")
 EDGES = ".-_~+@"
@@ -36,16 +37,16 @@ def words_of(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def addresses_in(text: str) -> Iterator[IPv4Address | IPv6Address]:
+def addresses_in(text: str) -> Iterator[Address]:
     """Every IP address that is written in a text, its network's too."""
     for found in [*re.findall(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)", text), *SIXTH.findall(text)]:
         if address := _address(found):
             yield address
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _address(text: str) -> Address | None:
     try:
-        return ip_address(text)
+        return address(text)
     except ValueError:
         return None
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from ipaddress import ip_network
 from typing import Literal
 
+from . import addresses
+from .addresses import Address, Network
 from .hosts import Host
 from .model import Organisation
 from .routes import address_for, hub_side_address
-from .services import ANYWHERE, Address, Network, services, single
+from .services import ANYWHERE, services, single
 
 SMTP = 25
 OUTSIDE = "outside"
@@ -90,7 +91,7 @@ def for_host(organisation: Organisation, host: Host) -> HostFlows:
 
 def network_of(organisation: Organisation, address: Address | Network) -> str:
     """The name of the estate's network that an address or network lies in, or `outside`."""
-    wanted = ip_network(address)
+    wanted = addresses.network(address)
     for zone in organisation.estate.networks:
         if zone.cidr.version == wanted.version and wanted.network_address in zone.cidr:
             return zone.name

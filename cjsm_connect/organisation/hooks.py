@@ -6,12 +6,12 @@ A hook's status command prints one JSON object (docs/hooks.md); it is run as roo
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, Field, model_validator
 
+from .addresses import address
 from .values import Name, Part, RemotePath, Several, refusal, remote_path
 
 UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*\.(service|socket|timer)")
@@ -45,7 +45,7 @@ def _milter(value: str) -> str:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+        return address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return False
 

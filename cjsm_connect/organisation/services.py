@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from .addresses import Address, Network, address, network
 from .estate import Mirrors, port_of
 from .hosts import Host
 from .model import Organisation
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-
-ANYWHERE: tuple[Network, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+ANYWHERE: tuple[Network, ...] = (network("0.0.0.0/0"), network("::/0"))
 DNS, NTP, HTTPS = 53, 123, 443
 
 
@@ -29,7 +26,7 @@ class Service(NamedTuple):
 
 
 def single(addresses: Iterable[Address]) -> tuple[Network, ...]:
-    return tuple(ip_network(address) for address in addresses)
+    return tuple(network(one) for one in addresses)
 
 
 def services(organisation: Organisation, host: Host) -> Iterator[Service]:
@@ -51,7 +48,7 @@ def _updates(organisation: Organisation, host: Host) -> Iterator[Service]:
     """Through the proxy where there is one, else from the mirrors; and the declared egress."""
     estate = organisation.estate
     if estate.proxy:
-        proxy = single([ip_address(str(urlsplit(estate.proxy).hostname))])
+        proxy = single([address(str(urlsplit(estate.proxy).hostname))])
         yield Service("proxy", proxy, "tcp", port_of(estate.proxy), "updates come through the proxy")
     elif estate.mirrors.addresses:
         yield from _from_mirrors(estate.mirrors, host)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from types import ModuleType
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
+
+from . import addresses
+from .addresses import is_address
 
 # Before its first model pydantic searches every installed package for plugins. There are none for it here, and the
 # search takes longer than an organisation file. If a later pydantic asks by another name, it searches again: no harm.
@@ -83,16 +85,8 @@ def _refuse_lookalikes(text: str) -> None:
         raise refusal("a domain name without underscores (RFC 1123)")
     if text.startswith("."):
         raise refusal("a domain name that starts with a label, not with a dot")
-    if _is_address(text.strip("[]")):
+    if is_address(text.strip("[]")):
         raise refusal("a domain name, not an IP address")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _ascii_name(text: str) -> str:
@@ -133,16 +127,16 @@ def fingerprint(value: object) -> str:
     return ":".join(re.findall("..", digits))
 
 
-def _address(value: object) -> IPv4Address | IPv6Address:
+def _address(value: object) -> addresses.Address:
     try:
-        return ip_address(_as_text(value, "an IP address in quotes"))
+        return addresses.address(_as_text(value, "an IP address in quotes"))
     except ValueError as error:
-        raise refusal("one IP address, such as 192.0.2.10") from error
+        raise refusal("one IP address, such as 192.0.2.10, without a zone (%...)") from error
 
 
-def _network(value: object) -> IPv4Network | IPv6Network:
+def _network(value: object) -> addresses.Network:
     try:
-        return ip_network(_as_text(value, "an IP network in quotes"))
+        return addresses.network(_as_text(value, "an IP network in quotes"))
     except ValueError as error:
         raise refusal("a network such as 192.0.2.0/24 (no bits beyond the prefix), or one address") from error
 
@@ -201,13 +195,13 @@ def _endpoint(value: str) -> str:
     host, colon, port = value.rpartition(":")
     if not colon or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise refusal("HOST:PORT, such as syslog.council.example:6514")
-    if not _is_address(host.strip("[]")):
+    if not is_address(host.strip("[]")):
         domain_name(host)
     return value
 
 
-Address = Annotated[IPv4Address | IPv6Address, BeforeValidator(_address)]
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Address = Annotated[addresses.Address, BeforeValidator(_address)]
+Network = Annotated[addresses.Network, BeforeValidator(_network)]
 Domain = Annotated[str, BeforeValidator(domain_name)]
 Email = Annotated[str, BeforeValidator(email_address)]
 Fingerprint = Annotated[str, BeforeValidator(fingerprint)]

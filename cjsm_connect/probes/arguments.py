@@ -7,10 +7,10 @@ that the topic does not concern. The collector itself is cjsm_connect/remote/obs
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.addresses import address
 from cjsm_connect.organisation.hooks import ScannerHook
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT, Address, hub_side_address, inner_addresses
 from cjsm_connect.probes import hooks, postfix
@@ -113,7 +113,7 @@ def _scanner_hook(organisation: Organisation, chosen: ScannerHook) -> dict[str, 
     stranger = {"sender": SELF_TEST_RECIPIENT, "recipient": SELF_TEST_RECIPIENT, "user": ""}
     ends: list[tuple[str, Address, dict[str, str]]] = [("the hub", address, {}) for address in organisation.hub.sources]
     ends += [(mail.name, address, {"sender": ours}) for mail in organisation.mail_servers for address in mail.addresses]
-    here = ip_address("127.0.0.1")
+    here = address("127.0.0.1")
     ends += [
         ("the relay itself", here, {"sender": ours}),
         ("a user who logged in", here, {"sender": ours, "user": ours}),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import combinations
 from urllib.parse import urlsplit
 
+from ..addresses import is_address
 from ..estate import Estate, Zone
 from ..hosts import Host
 from ..problems import Problem
@@ -110,9 +111,7 @@ def proxy_has_an_address(known: Known) -> Iterator[Problem]:
     proxy = known.estate.proxy if known.estate else None
     if proxy is None:
         return
-    try:
-        ip_address(urlsplit(proxy).hostname or "")
-    except ValueError:
+    if not is_address(urlsplit(proxy).hostname or ""):
         yield known.problem("estate.proxy", proxy, "the proxy by its address, such as http://192.0.2.80:3128")
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_network
 from typing import Literal
 
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.addresses import Address, Network, network
 from cjsm_connect.organisation.flows import Flow, flows, network_of
-from cjsm_connect.organisation.services import Address, Network
 from cjsm_connect.probes.tries import Try
 from cjsm_connect.remote.firewall import TABLE
 
@@ -122,7 +121,7 @@ def _permits(flow: Flow, source: Party, target: Party, port: int) -> bool:
         and port in flow.ports
         and address is not None
         and _is_end(flow, flow.source_host, flow.sources, source, source.networks)
-        and _is_end(flow, flow.destination_host, flow.destinations, target, (ip_network(address),))
+        and _is_end(flow, flow.destination_host, flow.destinations, target, (network(address),))
     )
 
 
@@ -155,13 +154,13 @@ def _address(source: Party, target: Party) -> Address | None:
 
 
 def _managed(organisation: Organisation, host: Host) -> Party:
-    networks = tuple(ip_network(address) for address in host.addresses)
+    networks = tuple(network(address) for address in host.addresses)
     return Party(host.name, networks, network_of(organisation, host.address), host.address, host)
 
 
 def _vantages(organisation: Organisation) -> list[Party]:
     return [
-        Party(place.name, (ip_network(place.address),), place.network, place.address) for place in organisation.vantage
+        Party(place.name, (network(place.address),), place.network, place.address) for place in organisation.vantage
     ]
 
 
