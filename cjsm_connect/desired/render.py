@@ -9,7 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+from cjsm_connect.rooms import ROOT
+
+TEMPLATES = ROOT / "templates"
 
 
 def template(name: str, /, **values: Any) -> str:

@@ -31,6 +31,7 @@ from cjsm_connect.operations.fast import FastSSH  # noqa: E402
 from cjsm_connect.operations.ssh import hinted  # noqa: E402
 from cjsm_connect.organisation import Organisation, load  # noqa: E402
 from cjsm_connect.organisation.inventory import data  # noqa: E402
+from cjsm_connect.rooms import importable  # noqa: E402
 
 started: dict[tuple[str, str], float] = {}
 
@@ -73,6 +74,7 @@ def emit(row: dict[str, Any]) -> None:
 
 def main() -> None:
     """Read the job, converge its hosts, print the outcome."""
+    importable()
     job = json.load(sys.stdin)
     organisation = load(Path(job["folder"]))
     emit({"outcome": converge_all(organisation, job)})

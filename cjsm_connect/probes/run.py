@@ -25,6 +25,7 @@ from cjsm_connect.results import CjsmError, Run
 from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.results.catalogue import Catalogue
 from cjsm_connect.results.judge import Verdict
+from cjsm_connect.rooms import ROOT
 
 if TYPE_CHECKING:
     import pytest
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from cjsm_connect.probes.session import CheckSession
 
 Observation = dict[str, Any]
-CHECKS = Path(__file__).resolve().parents[2] / "checks"
+CHECKS = ROOT / "checks"
 
 
 @dataclass(frozen=True)

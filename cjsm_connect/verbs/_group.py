@@ -10,6 +10,7 @@ import click
 
 from cjsm_connect import __version__
 from cjsm_connect.results import CjsmError
+from cjsm_connect.rooms import CLONE
 
 # in the order in which a newcomer meets them
 VERBS = {
@@ -32,24 +33,27 @@ VERBS = {
     "bench": "one side-by-side measurement",
     "test": "the test suite: lint, types, unit, lab",
 }
+ONLY_IN_A_CLONE = ("demo", "lab", "bench", "test")
 
 
 class Verbs(click.Group):
     """Imports a verb's module only when it is used, so that start-up stays cheap."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        return list(VERBS)
+        return [name for name in VERBS if CLONE or name not in ONLY_IN_A_CLONE]
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
+        if name in ONLY_IN_A_CLONE and not CLONE:
+            raise CjsmError(f"`{name}` needs a clone of the repository: an installed cjsm has no lab and no tests")
         command = importlib.import_module(f"cjsm_connect.verbs.{name}").command
         assert isinstance(command, click.Command)
         return command
 
-    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl([(name, VERBS[name]) for name in self.list_commands(context)])
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Translate errors once, at the edge: one of ours is a message and exit code 2."""

@@ -1,0 +1,23 @@
+"""The door: `cjsm VERB`. Hands the fixed folders (deploys, checks, templates, inventories) to the verbs."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+from cjsm_connect.rooms import ROOT, Rooms, importable
+from cjsm_connect.verbs import begin
+
+
+def main() -> None:
+    """Run the command line; the exit code is 0 ok, 1 findings, 2 could not run, 130 interrupted."""
+    gc.set_threshold(100_000)  # start-up makes many objects and hardly any garbage
+    importable()
+    begin(sys.argv, ROOT)
+    from cjsm_connect.verbs._group import cjsm  # after connections have begun: click takes its time
+
+    cjsm(obj=Rooms(ROOT), prog_name="cjsm")
+
+
+if __name__ == "__main__":
+    main()
