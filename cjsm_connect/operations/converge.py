@@ -168,6 +168,7 @@ def kept_or_put_back(state: Any, host: Any, job: Job) -> bool:
     False when the host went back, or will by its timer. `state` and `host` are pyinfra's.
     """
     trouble = TROUBLE.get(host.name) or ("; ".join(TROUBLE.values()) if job.host.role == "firewall" else "")
+    trouble = trouble or fallen(state)
     if trouble:
         return failed(state, host, sentences(trouble, taken_back(trouble, job.errand.seconds)), put_back=True)
     try:
@@ -179,6 +180,17 @@ def kept_or_put_back(state: Any, host: Any, job: Job) -> bool:
         back = "; ".join(["The host went back to how it was", *answer["problems"]])
         return failed(state, host, sentences(answer["failed"], back), put_back=True)
     return True
+
+
+def fallen(state: Any) -> str:
+    """Why no host of this apply is changed, when one of them could not take its files; "" when all could.
+
+    A relay that had its new route by then would hand mail to a server that does not listen for it.
+    """
+    names = sorted(other.name for other in state.failed_hosts)
+    return (
+        f"{', '.join(names)} could not be changed, and half a connection is worse than the one before" if names else ""
+    )
 
 
 def sentences(*texts: str) -> str:

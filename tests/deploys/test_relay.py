@@ -167,6 +167,22 @@ def test_two_services_are_added_to_an_administrators_master_cf() -> None:
     assert set(text) == {"smtp", MAIL_LISTENER, "cjsm-inner"}
 
 
+@pytest.mark.parametrize("kind", ["cert", "key", "dcert", "dkey", "eccert", "eckey"])
+def test_keys_of_an_administrators_own_main_cf_are_not_served_beside_ours(kind: str) -> None:
+    entries = dict(next(item.entries for item in existing().settings if item.path == MASTER))
+    assert f"\n  -o smtpd_tls_{kind}_file=\n" in str(entries[MAIL_LISTENER + "/inet"])
+    assert f"\n  -o smtp_tls_{kind}_file=\n" in str(entries["cjsm-inner/unix"])
+
+
+def test_an_administrators_main_cf_brings_no_other_authority_password_or_address_to_the_inner_hop() -> None:
+    entries = dict(next(item.entries for item in existing().settings if item.path == MASTER))
+    listener, client = str(entries[MAIL_LISTENER + "/inet"]), str(entries["cjsm-inner/unix"])
+    assert "-o tls_append_default_CA=no" in listener and "-o smtpd_upstream_proxy_protocol=\n" in listener
+    for line in ("tls_append_default_CA=no", "smtp_tls_trust_anchor_file=", "smtp_sasl_auth_enable=no"):
+        assert f"\n  -o {line}\n" in client
+    assert "-o smtp_sasl_password_maps=" in client and "-o smtp_bind_address=\n" in client
+
+
 def test_postfix_is_told_of_every_file_it_reads() -> None:
     desired = wanted(answered(), "relay")
     (service,) = desired.services

@@ -1,5 +1,6 @@
 """How many commands a host is sent, counted with pyinfra's @fake connector."""
 
+import contextlib
 import json
 from types import SimpleNamespace
 
@@ -142,6 +143,24 @@ def test_a_host_that_cannot_be_reached_is_put_back_over_the_connection_that_is_s
     commands, host = applied(BARE)
     assert kinds(commands)[-1] == "install"  # both run for at most 300 s
     assert "Everything was put back" in host.connector_data["cjsm"][True]["problem"]
+
+
+def test_no_host_keeps_its_change_when_one_beside_it_could_not_take_its_files(fresh):
+    """A relay with its new route beside a mail server that does not listen would make mail wait."""
+    answers = {COLLECT: ok(BARE), PACKAGES: ok({"snapshot": BARE}), INSTALL: ok({})}
+    refused = answers | {INSTALL: {"success": False, "stderr": "Postfix's configuration is not valid"}}
+    named = [(f"@fake/{name}", {"fake_responses": said}) for name, said in (("relay", answers), ("mail", refused))]
+    state = State(Inventory((named, {"fake_delay": 0, "fake_delay_jitter": 0})), Config(), check_for_changes=True)
+    connect_all(state)
+    state.set_stage(StateStage.Prepare)
+    job = Job(ORGANISATION, DESIRED, lambda _: Errand({"who": "test", "apply": "one"}))
+    add_deploy(state, deploy("Connection")(lambda: converge(job)))
+    state.set_stage(StateStage.Execute)
+    with contextlib.suppress(Exception):  # pyinfra raises a bare error when every host has failed
+        run_ops(state)
+    noted = state.inventory.get_host("@fake/relay").connector_data["cjsm"][True]
+    assert "mail could not be changed" in noted["problem"] and noted["put_back"]
+    assert "activate:activate" not in fresh.sent
 
 
 def test_only_a_stopped_service_needs_only_an_activation():
