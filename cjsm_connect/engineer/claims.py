@@ -1,24 +1,28 @@
 """What a bundle says that can be seen from outside: whom to ask where, what is shown there, who is let in. Pure but for
 `load`.
 
-A signed bundle is still a stranger's text: whatever in it has another form than expected is left out, not believed.
+A signed bundle is still a stranger's text: a value of another form than an organisation file may hold is left out, not
+believed (`organisation.strangers`). What it names is asked at public addresses only, or where the engineer named it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from cjsm_connect.engineer.targets import LONGEST_PERMISSION, PORT, Permission, Target
+from cjsm_connect.engineer.targets import LONGEST_PERMISSION, PORT, Permission, Target, unique
 from cjsm_connect.evidence import LARGEST_KEY, Refused, archive, keys, read_file, shown
 from cjsm_connect.evidence.strict_json import parse
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify
+from cjsm_connect.organisation import strangers
+from cjsm_connect.organisation.hub import LONGEST_TEST
 from cjsm_connect.results import CjsmError
 
 DECLARATION = "active-probe"
+MOST_TARGETS = 20  # relays that a bundle alone may send us to; an organisation has one, or a few
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,24 @@ class Claims:
         return next((one for one, known in names if target.host in known), None)
 
     def targets(self) -> list[Target]:
-        """The listeners for the hub, each asked by its address: its name may lead elsewhere."""
-        return [self.allowed(Target(one.addresses[0], one.port)) for one in self.endpoints if one.hub_only]
+        """The listeners for the hub, each by its address: its name may lead elsewhere. They have no leave for more than
+        looking: that is given by the organisation, but where to is said by the engineer.
+
+        Raises:
+            CjsmError: they are too many, or an address that leads somewhere else from each place.
+        """
+        found = unique(Target(one.addresses[0], one.port) for one in self.endpoints if one.hub_only)
+        if len(found) > MOST_TARGETS:
+            raise CjsmError(
+                f"{self.bundle} names {len(found)} relays, expected {MOST_TARGETS} at most; name those to ask"
+            )
+        for target in found:
+            if kind := strangers.inner(target.host):
+                raise CjsmError(
+                    f"{target} is {kind}, and only the bundle names it: what answers there from here may be somebody "
+                    f"else's. To ask it all the same, name it: cjsm probe {target} --against {self.bundle} ..."
+                )
+        return found
 
     def allowed(self, target: Target) -> Target:
         """The target with the bundle's leave, if the bundle is about it."""
@@ -95,7 +115,7 @@ def load(path: Path, key: Path, nonce: str | None, now: datetime) -> Claims:
     if not found.genuine or found.statement is None:
         raise CjsmError(f"{path} is not relied on: {'; '.join(found.problems[:5])}. cjsm verify says everything")
     said = found.statement.predicate
-    ended = _moment(said.ended) or said.not_before
+    ended = strangers.moment(said.ended) or said.not_before
     return claims(found.files, path.name, said.organisation, ended)
 
 
@@ -129,9 +149,9 @@ def _endpoint(
     own = (row for row in map(_object, rows) if row.get("subject") == name and row.get("status") == "pass")
     return Endpoint(
         host=shown(name),
-        fqdn=_text(host.get("fqdn")),
+        fqdn=strangers.domain(host.get("fqdn")) or "",
         addresses=tuple(_addresses(said, host)),
-        port=_number(port) or 0,
+        port=strangers.port(port) or 0,
         size=_number(size),
         look=look,
         passed=frozenset(_text(row.get("check")) for row in own),
@@ -160,41 +180,47 @@ def _addresses(said: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str
     zones = {_text(network.get("name")): network.get("zone") for network in networks}
     interfaces = _object(host.get("interfaces"))
     for wanted in ("wan", "dmz", "lan"):
-        yield from (_text(address) for name, address in interfaces.items() if zones.get(name) == wanted)
+        given = (strangers.address(one) for name, one in interfaces.items() if zones.get(name) == wanted)
+        yield from (address for address in given if address)
 
 
 def _admitted(said: Mapping[str, Any]) -> Iterator[Admitted]:
     hub = _object(said.get("hub"))
     always = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-    yield Admitted(frozenset(map(_text, _list(hub.get("sources")))), *always)
+    yield Admitted(_known(hub.get("sources")), *always)
     for tester in map(_object, _list(hub.get("testers"))):
-        start, expiry = _moment(tester.get("start")), _moment(tester.get("expiry"))
+        start, expiry = strangers.moment(tester.get("start")), strangers.moment(tester.get("expiry"))
         if start and expiry:
-            yield Admitted(frozenset(map(_text, _list(tester.get("addresses")))), start, expiry)
+            yield Admitted(_known(tester.get("addresses")), start, expiry)
+
+
+def _known(addresses: Any) -> frozenset[str]:
+    return frozenset(filter(None, map(strangers.address, _list(addresses))))
 
 
 def _permission(said: Mapping[str, Any], bundle: str) -> Permission | None:
     """The organisation's own leave, with a name and a date: a tester that it admits, or a declaration."""
-    domains = _list(_object(said.get("domains")).get("names"))
+    domain = strangers.domain(next(iter(_list(_object(said.get("domains")).get("names"))), None))
     given = [*_from_testers(said), *_from_declarations(said)]
-    if not domains or not given:
+    if domain is None or not given:
         return None
     by, first, last = max(given, key=lambda one: one[2])
-    return Permission(shown(by), first, last, _text(domains[0]), bundle)
+    return Permission(shown(by), first, last, domain, bundle)
 
 
 def _from_testers(said: Mapping[str, Any]) -> Iterator[tuple[str, date, date]]:
     for tester in map(_object, _list(_object(said.get("hub")).get("testers"))):
-        start, expiry = _moment(tester.get("start")), _moment(tester.get("expiry"))
-        if start and expiry and tester.get("approver"):
-            yield _text(tester["approver"]), start.date(), expiry.date()
+        start, expiry = strangers.moment(tester.get("start")), strangers.moment(tester.get("expiry"))
+        approver = strangers.text(tester.get("approver"))
+        if approver and start and expiry and start < expiry <= start + LONGEST_TEST:
+            yield approver, start.date(), expiry.date()
 
 
 def _from_declarations(said: Mapping[str, Any]) -> Iterator[tuple[str, date, date]]:
     for made in map(_object, _list(said.get("declarations"))):
-        on = _moment(f"{made.get('date')}T00:00:00+00:00")
-        if made.get("id") == DECLARATION and on and made.get("owner"):
-            yield _text(made["owner"]), on.date(), on.date() + timedelta(days=LONGEST_PERMISSION.days)
+        on, owner = strangers.moment(f"{made.get('date')}T00:00:00+00:00"), strangers.text(made.get("owner"))
+        if made.get("id") == DECLARATION and on and owner and on.year < date.max.year:
+            yield owner, on.date(), on.date() + LONGEST_PERMISSION
 
 
 def _json(files: Mapping[str, bytes], name: str) -> Any:
@@ -218,12 +244,3 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _moment(value: Any) -> datetime | None:
-    """A time with its zone."""
-    try:
-        found = datetime.fromisoformat(_text(value))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cjsm_connect.evidence import shown
+from cjsm_connect.remote import common
 
 CONNECT_SECONDS = 10.0
 REPLY_SECONDS = 20.0  # the whole reply, however slowly it drips; RFC 5321, 4.5.3.2 asks clients for five minutes
@@ -103,8 +104,16 @@ class Line:
         return text
 
     async def command(self, text: str) -> Reply:
-        """Send one command and read its reply."""
-        await self._send(text.encode("ascii") + b"\r\n")
+        """Send one command and read its reply.
+
+        Raises:
+            Trouble: it is more than one command, and nothing of it was sent; or as `reply`.
+        """
+        try:
+            line = common.command_line(text)
+        except common.Unsayable as error:
+            raise Trouble("unsayable", str(error)) from None
+        await self._send(line)
         return await self.reply()
 
     async def handshake(self, context: ssl.SSLContext, name: str | None) -> None:

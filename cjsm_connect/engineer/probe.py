@@ -23,6 +23,7 @@ from cjsm_connect.engineer.session import Manner, capabilities, connected, conte
 from cjsm_connect.engineer.targets import Target
 from cjsm_connect.evidence import shown
 from cjsm_connect.evidence.statement import timestamp
+from cjsm_connect.organisation import strangers
 from cjsm_connect.remote import handshake
 
 SCHEMA = 1
@@ -43,7 +44,7 @@ async def probe(target: Target, manner: Manner) -> dict[str, Any]:
     facts: dict[str, Any] = {"schema": SCHEMA, "target": str(target), "started": timestamp(started)}
     try:
         facts["addresses"] = await _addresses(target)
-        facts["address"] = facts["addresses"][0]
+        facts["address"] = _reachable(target, facts["addresses"])
         facts["ptr"] = await _ptr(facts["address"], target.port)
         facts["session"] = await _session(target, facts["address"], manner)
         facts["outcome"] = facts["session"]["outcome"]
@@ -70,6 +71,22 @@ async def _addresses(target: Target) -> list[str]:
     except OSError as error:
         raise Trouble("no_name", f"the name {target.host} has no address: {error.strerror or error}") from None
     return list(dict.fromkeys(str(row[4][0]) for row in rows))
+
+
+def _reachable(target: Target, addresses: list[str]) -> str:
+    """The first address that the name may send us to. An inner one is asked only where the target names it: who answers
+    for a name could point it at anything of ours.
+
+    Raises:
+        Trouble: there is none.
+    """
+    if target.is_address:
+        return addresses[0]
+    kinds = {address: strangers.inner(address) for address in addresses}
+    if found := next((address for address, kind in kinds.items() if not kind), None):
+        return found
+    first, kind = next(iter(kinds.items()))
+    raise Trouble("inner_address", f"the name leads to {first}, {kind}; to ask there, name the address itself")
 
 
 async def _ptr(address: str, port: int) -> str:

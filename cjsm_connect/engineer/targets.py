@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-import idna
+from pydantic_core import PydanticCustomError
 
-from cjsm_connect.organisation import addresses
+from cjsm_connect.evidence import shown
+from cjsm_connect.organisation import addresses, strangers, values
 from cjsm_connect.results import CjsmError
 
 PORT = 25
@@ -38,6 +39,11 @@ class Permission:
     domain: str
     source: str
 
+    def __post_init__(self) -> None:
+        """It is written into SMTP commands: whoever makes one, it is a domain and nothing else."""
+        if strangers.domain(self.domain) != self.domain:
+            raise TargetError(f"domain {shown(self.domain)}: expected a domain name, as council.example")
+
     def refusal(self, today: date) -> str:
         """Why it does not hold on a day (UTC); "" if it does."""
         if today < self.first:
@@ -52,6 +58,11 @@ class Target:
     host: str
     port: int = PORT
     permission: Permission | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        """Whoever makes one, it is one place and nothing else."""
+        if _host(self.host, self.host) != self.host or strangers.port(self.port) is None:
+            raise TargetError(f"target {shown(self.host)}: expected a host name or address, and a port from 1 to 65535")
 
     @property
     def is_address(self) -> bool:
@@ -70,10 +81,10 @@ def parse(text: str) -> Target:
     """
     found = FORM.fullmatch(text.strip())
     if not found:
-        raise TargetError(f"target {text.strip()!r}: expected HOST, HOST:PORT, or [IPV6]:PORT")
+        raise TargetError(f"target {shown(text.strip())}: expected HOST, HOST:PORT, or [IPV6]:PORT")
     port = int(found["port"] or PORT)
     if not 0 < port < 65536:
-        raise TargetError(f"target {text.strip()!r}: expected a port from 1 to 65535")
+        raise TargetError(f"target {shown(text.strip())}: expected a port from 1 to 65535")
     return Target(_bracketed(found["six"]) if found["six"] else _host(found["host"], text), port)
 
 
@@ -85,14 +96,12 @@ def _bracketed(text: str) -> str:
 
 
 def _host(host: str, text: str) -> str:
+    if found := strangers.address(host):
+        return found
     try:
-        return str(addresses.address(host))
-    except ValueError:
-        pass
-    try:
-        return idna.encode(host.rstrip("."), uts46=True).decode()
-    except idna.IDNAError as error:
-        raise TargetError(f"target {text.strip()!r}: expected a host name, found: {error}") from error
+        return values.host_name(host.removesuffix("."))
+    except PydanticCustomError as error:
+        raise TargetError(f"target {shown(text.strip())}: expected {error.message()}") from error
 
 
 def load(path: Path) -> list[Target]:
@@ -136,7 +145,7 @@ def _row(text: str, path: Path) -> Target:
         return target
     given = dict(word.partition("=")[::2] for word in words)
     if given.keys() != WORDS or not all(given.values()) or len(words) != len(WORDS):
-        raise TargetError(f'target {host!r}: expected authorised-by="NAME" on=YYYY-MM-DD domain=DOMAIN after it')
+        raise TargetError(f'target {shown(host)}: expected authorised-by="NAME" on=YYYY-MM-DD domain=DOMAIN after it')
     return Target(target.host, target.port, _permission(given, text, path))
 
 

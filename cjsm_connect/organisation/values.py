@@ -73,6 +73,13 @@ def domain_name(value: object) -> str:
     return name
 
 
+def host_name(value: object) -> str:
+    """As `domain_name`, or one label, as a host on the own network may be called."""
+    text = _as_text(value, "a host name in quotes")
+    label = text.lower()
+    return label if LABEL.fullmatch(label) and not label[0].isdigit() else domain_name(text)
+
+
 def _refuse_lookalikes(text: str) -> None:
     """Say it plainly where something else than a domain was written."""
     if any(character.isspace() for character in text):

@@ -21,8 +21,26 @@ ON_THE_WAY = 12  # seconds of a message from host to host at most; twice that is
 LATE = "no end within"  # in what is told of a program that had too little time: nothing is known of it
 
 
+LONGEST_COMMAND = 1000  # bytes of an SMTP command; RFC 5321, 4.5.3.1.4 asks servers for 512, extensions for some more
+
+
 class Failed(Exception):
     """A program ended with an error, was missing, or took too long; the message holds the end of what it said."""
+
+
+class Unsayable(Failed):
+    """A text that is not one command of SMTP; it was not sent."""
+
+
+def command_line(text: str) -> bytes:
+    """An SMTP command as it goes over the wire (RFC 5321, 2.4 and 4.1.1): one line of printable ASCII.
+
+    Raises:
+        Unsayable: it holds a line end, a NUL or another character that would be more than a part of this command.
+    """
+    if not (text.isascii() and text.isprintable()) or len(text) > LONGEST_COMMAND:
+        raise Unsayable("not sent, as it is not one line of printable ASCII: %r" % text[:80])
+    return text.encode("ascii") + b"\r\n"
 
 
 def attempt(argv: list[str], text: str = "", seconds: float = 30) -> tuple[int, str, str]:

@@ -44,7 +44,9 @@ def _confirmed(where: tuple[str, int], address: str) -> list[list[Any]]:
     """The names of an address, each with its own addresses."""
     pointer = (ipaddress.ip_address(address).reverse_pointer, "PTR")
     kind = "AAAA" if ":" in address else "A"
-    names = ask(where, [pointer])[pointer]
+    names = [
+        name for name in ask(where, [pointer])[pointer] if "\\" not in name
+    ]  # no host is called so (RFC 1123, 2.1)
     found = ask(where, [(name, kind) for name in names])
     return [[name, found[name, kind]] for name in names]
 
@@ -172,6 +174,12 @@ def _strings(data: bytes) -> str:
     return text
 
 
+def _label(data: bytes) -> str:
+    """A label as people write it: what is no letter of a host name, a dot in it above all, as \\DDD (RFC 4343, 2.1)."""
+    plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return "".join(chr(one) if one in plain else "\\%03d" % one for one in data)
+
+
 def _name(message: bytes, at: int) -> tuple[str, int]:
     """A name, and where it ends (RFC 1035, 4.1.4)."""
     labels: list[str] = []
@@ -183,6 +191,6 @@ def _name(message: bytes, at: int) -> tuple[str, int]:
             if jumps > MOST_JUMPS:
                 raise ValueError("a name without an end")
             continue
-        labels.append(message[at + 1 : at + 1 + message[at]].decode("ascii"))
+        labels.append(_label(message[at + 1 : at + 1 + message[at]]))
         at += 1 + message[at]
     return ".".join(labels), end or at + 1

@@ -368,7 +368,7 @@ def ask(connection: socket.socket, command: str, wanted: str) -> str:
         Failed: it does not begin with `wanted`.
     """
     if command:
-        connection.sendall(command.encode() + b"\r\n")
+        connection.sendall(common.command_line(command))
     reply = b""
     while not re.search(rb"(^|\n)\d{3}( [^\n]*)?\r?\n$", reply):
         more = connection.recv(4096)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from cjsm_connect.remote import handshake, messages
+from cjsm_connect.remote import common, handshake, messages
 
 CONNECT_SECONDS = 3
 REPLY_SECONDS = 10  # recipient verification may take three polls of three seconds (postconf(5), address_verify_poll_*)
@@ -64,9 +64,11 @@ class Session:
 
     def ask(self, command: str) -> int:
         """Send one command and give the code of its reply."""
-        if "\r" in command or "\n" in command:
-            raise CouldNotTell("a command with a line end was not sent: %r" % command)
-        self.send(command.encode("ascii", "strict") + b"\r\n", REPLY_SECONDS)
+        try:
+            line = common.command_line(command)
+        except common.Unsayable as error:
+            raise CouldNotTell(str(error)) from None
+        self.send(line, REPLY_SECONDS)
         return self.read(command, REPLY_SECONDS)
 
     def send(self, data: bytes, seconds: float) -> None:

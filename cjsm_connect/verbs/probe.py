@@ -20,6 +20,7 @@ from cjsm_connect.engineer import against, campaign, ciphers, claims, probe, tar
 from cjsm_connect.engineer.claims import Claims
 from cjsm_connect.engineer.described import described, found_something
 from cjsm_connect.engineer.session import Manner
+from cjsm_connect.engineer.targets import Target
 from cjsm_connect.remote import handshake
 from cjsm_connect.results import CjsmError
 
@@ -70,7 +71,7 @@ def command(hosts: tuple[str, ...], file: Path | None, out: Path | None, as_json
         raise CjsmError("--expect-blocked: the bundle of --against says who is let in; give one of the two")
     wanted = targets.unique([*map(targets.parse, hosts), *(targets.load(file) if file else [])])
     if said:
-        wanted = [said.allowed(target) for target in wanted] or said.targets()
+        wanted = [said.allowed(target) for target in wanted] or _claimed(said, active=asked["active"])
     if not wanted:
         raise CjsmError("expected targets: HOST[:PORT]..., or --targets FILE; found none")
     rest = campaign.left(wanted, out) if out else wanted
@@ -84,6 +85,18 @@ def command(hosts: tuple[str, ...], file: Path | None, out: Path | None, as_json
     if out:
         click.echo(f"Next: {len(rest)} answers are in {out}", err=True)
     sys.exit(good < len(rest))
+
+
+def _claimed(said: Claims, *, active: bool) -> list[Target]:
+    """Whom the bundle alone names. They are looked at; more is tried only where the engineer has named them."""
+    found = said.targets()
+    if active and found:
+        places = " ".join(map(str, found))
+        raise CjsmError(
+            "--active: expected the relays to be named, HOST:PORT..., as such tests must not go where only a bundle "
+            f"points. It says {places}: compare that with what the organisation told you, and name it"
+        )
+    return found
 
 
 def _claims(bundle: Path | None, key: Path | None, nonce: str | None) -> Claims | None:

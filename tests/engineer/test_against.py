@@ -211,7 +211,7 @@ def test_a_tester_who_is_let_in_and_gets_no_answer_is_a_contradiction_only_while
     for moment in (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)):
         assert "result" in against.compared(made, Target("127.0.0.1", 7), facts, moment)
     assert made.permission.by == "Sam"
-    assert made.targets()[0].permission == made.permission
+    assert made.allowed(Target("127.0.0.1", 7)).permission == made.permission
 
 
 def test_a_listener_that_is_said_to_be_silent_and_answers_is_found(seen):
@@ -288,11 +288,12 @@ def run(path, key, *words):
     )
 
 
-def test_the_verb_asks_the_relays_of_the_bundle_and_a_contradiction_is_exit_code_1(authority, bundle):
+def test_the_verb_compares_a_relay_with_the_bundle_and_a_contradiction_is_exit_code_1(authority, bundle):
     certificate = str(authority.chain_file("probe.test"))
     with serving(conversing(Relay(), authority.server("relay.council.example", clients=True))) as port:
-        done = run(*bundle(port, look={"tls": None}), "--certificate", certificate)
-        lied = run(*bundle(port, look={"tls": None, "announces_size": 5}), "--certificate", certificate)
+        words = [f"127.0.0.1:{port}", "--certificate", certificate]
+        done = run(*bundle(port, look={"tls": None}), *words)
+        lied = run(*bundle(port, look={"tls": None, "announces_size": 5}), *words)
     assert done.exit_code == 0, done.output
     [facts] = [json.loads(text) for text in done.stdout.splitlines()]
     assert facts["target"] == f"127.0.0.1:{port}"

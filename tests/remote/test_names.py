@@ -134,3 +134,15 @@ def test_a_cut_answer_is_fetched_by_tcp() -> None:
         found = names.lookup({**where, "questions": [["council.example", "TXT"]]})
         thread.join()
     assert sorted(found["records"]["council.example TXT"]) == ["another", "v=spf1 mx -all"]
+
+
+def test_a_name_that_is_no_host_name_is_shown_escaped_and_never_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A label may hold any bytes (RFC 2181, 11): line ends, a dot, more than a question can carry."""
+    hostile = r"a\013\010DATA\.b\027.council.example."
+    monkeypatch.setitem(ZONE, ("9.2.0.192.in-addr.arpa.", "PTR"), [hostile, "mail.council.example."])
+    with serving(lambda data, _: answer(data).to_wire()) as where:
+        questions = [["9.2.0.192.in-addr.arpa", "PTR"]]
+        found = names.lookup({**where, "questions": questions, "confirm": ["192.0.2.9"]})
+    shown = sorted(found["records"]["9.2.0.192.in-addr.arpa PTR"])
+    assert shown == [r"a\013\010DATA\046b\027.council.example", "mail.council.example"]
+    assert found["confirmed"] == {"192.0.2.9": [["mail.council.example", ["192.0.2.10"]]]}
