@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from . import values
+from . import addresses, values
 
 # what they are for: https://www.iana.org/assignments/iana-ipv4-special-registry and the same of IPv6. Documentation
 # addresses (RFC 5737, 3849) lead nowhere, so they are not in here.
@@ -87,7 +87,7 @@ def inner(where: str) -> str:
 
     An IPv4 address inside an IPv6 one counts as itself: a translator on the way would send there.
     """
-    found = ip_address(where.partition("%")[0])
+    found = addresses.observed(where)
     for one in (found, *_carried(found)):
         for kind, network in _ours():
             if one.version == network.version and one in network:
@@ -95,15 +95,15 @@ def inner(where: str) -> str:
     return ""
 
 
-def _carried(found: IPv4Address | IPv6Address) -> Iterator[IPv4Address]:
+def _carried(found: addresses.Address) -> Iterator[IPv4Address]:
     if isinstance(found, IPv6Address):
         for network, places in CARRIERS.items():
-            if found in IPv6Network(network):
+            if found in addresses.network(network):
                 yield from (IPv4Address(int(found) >> place & 0xFFFFFFFF) for place in places)
                 if network == "2001::/32":
                     yield IPv4Address(~int(found) & 0xFFFFFFFF)
 
 
 @cache
-def _ours() -> list[tuple[str, IPv4Network | IPv6Network]]:
-    return [(kind, ip_network(one)) for kind, networks in OURS.items() for one in networks]
+def _ours() -> list[tuple[str, addresses.Network]]:
+    return [(kind, addresses.network(one)) for kind, networks in OURS.items() for one in networks]
