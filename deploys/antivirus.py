@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from cjsm_connect.desired import Desired, Directory, File, Health, Memory, Package, Service
+from cjsm_connect.desired import Desired, Directory, File, Health, Memory, Package, Service, masked
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
@@ -27,6 +27,9 @@ CLAMD_SOCKET = "/run/clamav/clamd.ctl"
 MILTER_SOCKET = "/run/clamav/clamav-milter.ctl"
 PACKAGES = ("clamav-daemon", "clamav-milter", "clamav-freshclam", "clamdscan")
 PUBLIC_DATABASES = ("main.c[lv]d", "daily.c[lv]d")  # in quotes where a shell reads them
+# Debian's clamav-freshclam brings these since 1.4.6, enabled beside its daemon: both lock freshclam's log, so that at a
+# boot one of the two fails, often the daemon, and once a day the other one again
+SECOND_UPDATERS = ("clamav-freshclam-once.timer", "clamav-freshclam-once.service")
 FIRST_DOWNLOAD_SECONDS = 150  # the public databases are 300 MB; activation allows a unit 180 s to start
 
 
@@ -58,6 +61,7 @@ def _of_clamav(organisation: Organisation, host: Host) -> Desired:
         directories=tuple(Directory(str(PurePosixPath(path).parent)) for path in (WAIT, DAEMON_UNIT, SOCKET_UNIT)),
         files=tuple(_files(organisation, host)),
         services=(
+            *(masked(unit, order=28) for unit in SECOND_UPDATERS),
             Service("clamav-freshclam.service", watches=(FRESHCLAM,), order=30),
             Service("clamav-daemon.socket", on_change="none", order=34),
             Service("clamav-daemon.service", watches=(CLAMD, DAEMON_UNIT), order=36),

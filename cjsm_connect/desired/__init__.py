@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from cjsm_connect.results import CjsmError
@@ -178,7 +178,9 @@ class Service:
     """A systemd unit. It is current when its process has loaded the files and maps in `watches`.
 
     `on_change` says how it takes them up; `watches` are absolute paths, or the names of keys and maps. `access`: it
-    lets administrators in, so it takes up its files before the change is confirmed over a new connection.
+    lets administrators in, so it takes up its files before the change is confirmed over a new connection. `masked`: a
+    package brings it and enables it by itself, and nothing may start it, no later version of the package either; such a
+    unit need not exist (systemctl(1) mask).
     """
 
     unit: str
@@ -188,10 +190,16 @@ class Service:
     watches: tuple[str, ...] = ()
     order: int = 50  # lower starts earlier
     access: bool = False
+    masked: bool = False
 
     @property
     def key(self) -> str:
         return self.unit
+
+
+def masked(unit: str, order: int) -> Service:
+    """A unit that must never run on this host, whoever brings it."""
+    return Service(unit, running=False, enabled=False, on_change="none", order=order, masked=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +281,12 @@ def _services(services: list[Service]) -> Iterator[Service]:
         watches = tuple(dict.fromkeys(path for service in same for path in service.watches))
         first = same[0]
         for other in same[1:]:
-            if (other.running, other.enabled) != (first.running, first.enabled):
+            if (other.running, other.enabled, other.masked) != (first.running, first.enabled, first.masked):
                 raise DesiredError(f"services: two concerns disagree whether {unit} runs")
         changes = {service.on_change for service in same}
         on_change = next(kind for kind in ("restart", "reload", "none") if kind in changes)
         access = any(service.access for service in same)
-        yield Service(unit, first.running, first.enabled, on_change, watches, first.order, access)
+        yield replace(first, on_change=on_change, watches=watches, access=access)
 
 
 def _settings(settings: list[Settings]) -> Iterator[Settings]:

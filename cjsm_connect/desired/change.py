@@ -210,9 +210,13 @@ def service_actions(service: Service, unit: dict[str, Any]) -> Iterator[str]:
         yield "enable"
     if not service.enabled and unit["enabled"] == "enabled":
         yield "disable"
+    if service.masked and unit["enabled"] != "masked":  # a mask in /run is lost at the next boot
+        yield "mask"
     active = unit["active"] in ("active", "reloading")
     if not service.running and (active or unit["active"] == "activating"):
         yield "stop"
+    elif not service.running and unit["active"] == "failed":
+        yield "reset-failed"
     elif service.running and not active:
         yield "restart" if unit["active"] == "failed" else "start"
     elif service.running and not unit["current"] and service.on_change != "none":

@@ -148,18 +148,19 @@ def _service(service: Service, unit: dict[str, Any]) -> Iterator[Drift]:
     """One sentence a unit, with everything that is the matter."""
     if not any(service_actions(service, unit)):
         return
-    wanted = f"{'active' if service.running else 'inactive'} and {'enabled' if service.enabled else 'disabled'}"
+    at_boot = "masked" if service.masked else "enabled" if service.enabled else "disabled"
+    wanted = f"{'active' if service.running else 'inactive'} and {at_boot}"
     active, enabled = unit["active"], unit["enabled"] or "not installed"
     wrong: list[tuple[Kind, str]] = []
     if service.enabled and enabled in MASKED:
         wrong.append(("service-masked", enabled))
     if service.running and active not in ("active", "reloading"):
         wrong.append(("service-stopped", active))
-    if not service.running and active in ("active", "activating", "reloading"):
+    if not service.running and active in ("active", "activating", "reloading", "failed"):
         wrong.append(("service-running", active))
     if service.enabled and enabled in ("disabled", "not installed"):
         wrong.append(("service-disabled", enabled))
-    if not service.enabled and enabled == "enabled":
+    if (not service.enabled and enabled == "enabled") or (service.masked and enabled != "masked"):
         wrong.append(("service-enabled", enabled))
     if wrong:
         yield Drift(wrong[0][0], service.unit, wanted, " and ".join(text for _, text in wrong))

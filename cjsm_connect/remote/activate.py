@@ -45,7 +45,7 @@ def settle_all(services: list[dict[str, Any]], done: list[str]) -> None:
 
 
 def known_at_boot(services: list[dict[str, Any]], states: dict[str, Any]) -> dict[str, list[str]]:
-    """Unmask, enable and disable what needs it, all units at once: each time systemd reads all its files again.
+    """Unmask, enable, disable and mask what needs it, all units at once: each time systemd reads all its files again.
 
     Returns what was done, by unit.
 
@@ -61,6 +61,7 @@ def known_at_boot(services: list[dict[str, Any]], states: dict[str, Any]) -> dic
         "unmask --runtime": masked,  # the one leaves the other's mask
         "enable": [unit for unit in wanted if enabled[unit] in off],
         "disable": [unit for unit in enabled if unit not in wanted and enabled[unit] not in off],
+        "mask": [one["unit"] for one in services if one.get("masked") and enabled[one["unit"]] != "masked"],
     }
     done: dict[str, list[str]] = {}
     for verb, units in changes.items():
@@ -72,7 +73,7 @@ def known_at_boot(services: list[dict[str, Any]], states: dict[str, Any]) -> dic
 
 
 def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
-    """Start, stop, reload or restart one unit and note what it has loaded; returns what was done, "" for nothing.
+    """Start, stop, reload or restart one unit, note what it has loaded; returns what was done, "" for nothing.
 
     Raises:
         Failed: the unit is missing, or is not active afterwards.
@@ -80,6 +81,8 @@ def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
     action = needed(service, state)
     if action:
         act(action, service["unit"])
+    if action == "stop":  # what was ended half-way has failed, by systemd's word
+        common.attempt(["systemctl", "reset-failed", service["unit"]])
     if service["running"]:
         must_be_active(service["unit"])
         note(service)
@@ -87,10 +90,10 @@ def settle(service: dict[str, Any], state: dict[str, Any]) -> str:
 
 
 def needed(service: dict[str, Any], state: dict[str, Any]) -> str:
-    """start, stop, reload, restart or "" for one unit, decided from its state."""
+    """start, stop, reload, restart, reset-failed or "" for one unit, decided from its state."""
     active = state["active"] in ("active", "reloading")
     if not service["running"]:
-        return "stop" if active else ""
+        return "stop" if active or state["active"] == "activating" else "reset-failed" * (state["active"] == "failed")
     if not active:
         return "restart" if state["active"] == "failed" else "start"
     if state["current"] or service["on_change"] == "none":
@@ -116,7 +119,7 @@ def must_be_active(unit: str) -> None:
 
 
 def act(action: str, unit: str) -> None:
-    """Start, stop, reload or restart a unit.
+    """Start, stop, reload or restart a unit, or forget that it failed.
 
     Raises:
         Failed: systemctl(1) did not succeed; the message has what the unit itself said last.

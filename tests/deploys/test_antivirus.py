@@ -100,13 +100,20 @@ def test_the_scanner_is_never_skipped_in_silence() -> None:
 
 
 def test_signatures_come_before_the_scanner_and_the_scanner_before_the_milter() -> None:
-    order = [service.unit for service in sorted(wanted().services, key=lambda service: service.order)]
+    by_order = sorted(wanted().services, key=lambda service: service.order)
+    order = [service.unit for service in by_order if service.running]
     assert order == [
         "clamav-freshclam.service",
         "clamav-daemon.socket",
         "clamav-daemon.service",
         "clamav-milter.service",
     ]
+
+
+def test_only_one_program_looks_for_signatures_whatever_the_package_enables() -> None:
+    never = [service for service in wanted().services if service.masked]
+    assert [service.unit for service in never] == ["clamav-freshclam-once.timer", "clamav-freshclam-once.service"]
+    assert max(service.order for service in never) < min(one.order for one in wanted().services if one.running)
 
 
 HOOK = {

@@ -16,6 +16,7 @@ from cjsm_connect.desired import (
     Package,
     Service,
     Settings,
+    masked,
 )
 from cjsm_connect.desired.snapshot import map_set, sha256
 
@@ -30,6 +31,7 @@ KEY = Key("hub", "/k", "/k.csr", "/k.chain", "relay", ("relay",), "Council", "au
 WALL = Firewall("inet cjsm", "/etc/nftables.d/cjsm.nft", "table inet cjsm {\n}\n")
 SERVICE = Service("x.service", on_change="reload", watches=(FILE.path, "transport", "hub"))
 STOPPED = Service("y.service", running=False, enabled=False)
+NEVER = masked("z.service", order=50)
 
 DESIRED = Desired(
     packages=(Package("x"),),
@@ -40,7 +42,7 @@ DESIRED = Desired(
     maps=(TABLE,),
     keys=(KEY,),
     firewalls=(WALL,),
-    services=(SERVICE, STOPPED),
+    services=(SERVICE, STOPPED, NEVER),
 )
 
 UNIT = {"load": "loaded", "active": "active", "enabled": "enabled", "current": True}
@@ -63,7 +65,11 @@ def as_wanted() -> dict[str, Any]:
                 OLD.path: {"kind": "absent"},
             },
             "packages": {"x": "1"},
-            "units": {"x.service": UNIT, "y.service": UNIT | {"active": "inactive", "enabled": "disabled"}},
+            "units": {
+                "x.service": UNIT,
+                "y.service": UNIT | {"active": "inactive", "enabled": "disabled"},
+                "z.service": UNIT | {"active": "inactive", "enabled": "masked"},
+            },
             "maps": f"/var/lib/cjsm/maps/{map_set((TABLE,))}.abc",
             "keys": {KEY.path: {"exists": True, "private": True, "request": "r", "chain": KEY.certificate_digest}},
             "firewalls": {WALL.table: {"boot": sha256(WALL.ruleset), "live_is_boot": True, "enabled": True}},
@@ -105,6 +111,11 @@ DRIFTS: tuple[tuple[tuple[str, ...], Any, str], ...] = (
     (("units", "x.service", "current"), False, "older-configuration"),
     (("units", "y.service", "active"), "active", "service-running"),
     (("units", "y.service", "enabled"), "enabled", "service-enabled"),
+    (("units", "y.service", "active"), "failed", "service-running"),
+    (("units", "z.service", "enabled"), "enabled", "service-enabled"),
+    (("units", "z.service", "enabled"), "masked-runtime", "service-enabled"),
+    (("units", "z.service", "enabled"), "", "service-enabled"),
+    (("units", "z.service", "active"), "activating", "service-running"),
 )
 
 

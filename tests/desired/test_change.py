@@ -12,6 +12,7 @@ from cjsm_connect.desired import (
     Package,
     Service,
     Settings,
+    masked,
     merge,
 )
 from cjsm_connect.desired.change import change, difference
@@ -78,6 +79,24 @@ def test_a_service_that_differs_is_named_with_what_it_needs(found, why):
     desired = Desired(services=(Service("x.service"),))
     (differs,) = change(desired, snapshot(units={"x.service": UNIT | found})).services
     assert differs.why == why
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        ({"active": "active", "enabled": "enabled"}, "disable, mask, stop"),
+        ({"active": "activating", "enabled": "enabled"}, "disable, mask, stop"),
+        ({"active": "failed", "enabled": "enabled"}, "disable, mask, reset-failed"),
+        ({"active": "inactive", "enabled": ""}, "mask"),  # not installed yet: its package must find it decided
+        ({"active": "inactive", "enabled": "masked-runtime"}, "mask"),
+        ({"active": "failed", "enabled": "masked"}, "reset-failed"),
+    ],
+)
+def test_a_unit_that_must_never_run_is_masked_and_leaves_no_failure_behind(found, why):
+    desired = Desired(services=(masked("x.service", order=1),))
+    (differs,) = change(desired, snapshot(units={"x.service": UNIT | found})).services
+    assert differs.why == why
+    assert not change(desired, snapshot(units={"x.service": UNIT | {"active": "inactive", "enabled": "masked"}}))
 
 
 def test_a_file_that_must_not_be_there_is_removed_only_when_it_is():
