@@ -17,7 +17,7 @@ from cjsm_connect.engineer.targets import LONGEST_PERMISSION, PORT, Permission, 
 from cjsm_connect.evidence import LARGEST_KEY, Refused, archive, keys, read_file, shown
 from cjsm_connect.evidence.strict_json import parse
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify
-from cjsm_connect.organisation import strangers
+from cjsm_connect.organisation import addresses, strangers
 from cjsm_connect.organisation.hub import LONGEST_TEST
 from cjsm_connect.results import CjsmError
 
@@ -89,7 +89,7 @@ class Claims:
                 f"{self.bundle} names {len(found)} relays, expected {MOST_TARGETS} at most; name those to ask"
             )
         for target in found:
-            if kind := strangers.inner(target.host):
+            if kind := addresses.inner(target.host):
                 raise CjsmError(
                     f"{target} is {kind}, and only the bundle names it: what answers there from here may be somebody "
                     f"else's. To ask it all the same, name it: cjsm probe {target} --against {self.bundle} ..."
@@ -194,8 +194,8 @@ def _admitted(said: Mapping[str, Any]) -> Iterator[Admitted]:
             yield Admitted(_known(tester.get("addresses")), start, expiry)
 
 
-def _known(addresses: Any) -> frozenset[str]:
-    return frozenset(filter(None, map(strangers.address, _list(addresses))))
+def _known(listed: Any) -> frozenset[str]:
+    return frozenset(filter(None, map(strangers.address, _list(listed))))
 
 
 def _permission(said: Mapping[str, Any], bundle: str) -> Permission | None:

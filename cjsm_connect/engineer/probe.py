@@ -23,7 +23,7 @@ from cjsm_connect.engineer.session import Manner, capabilities, connected, conte
 from cjsm_connect.engineer.targets import Target
 from cjsm_connect.evidence import shown
 from cjsm_connect.evidence.statement import timestamp
-from cjsm_connect.organisation import strangers
+from cjsm_connect.organisation import addresses
 from cjsm_connect.remote import handshake
 
 SCHEMA = 1
@@ -73,7 +73,7 @@ async def _addresses(target: Target) -> list[str]:
     return list(dict.fromkeys(str(row[4][0]) for row in rows))
 
 
-def _reachable(target: Target, addresses: list[str]) -> str:
+def _reachable(target: Target, found: list[str]) -> str:
     """The first address that the name may send us to. An inner one is asked only where the target names it: who answers
     for a name could point it at anything of ours.
 
@@ -81,10 +81,10 @@ def _reachable(target: Target, addresses: list[str]) -> str:
         Trouble: there is none.
     """
     if target.is_address:
-        return addresses[0]
-    kinds = {address: strangers.inner(address) for address in addresses}
-    if found := next((address for address, kind in kinds.items() if not kind), None):
-        return found
+        return found[0]
+    kinds = {address: addresses.inner(address) for address in found}
+    if public := next((address for address, kind in kinds.items() if not kind), None):
+        return public
     first, kind = next(iter(kinds.items()))
     raise Trouble("inner_address", f"the name leads to {first}, {kind}; to ask there, name the address itself")
 
