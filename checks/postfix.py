@@ -30,6 +30,12 @@ def setting(seen: Seen, name: str) -> str:
     return plain(str(seen.fact("relay", "main", name)))
 
 
+def since(seen: Seen, *version: int) -> bool:
+    """Whether a host's Postfix is of this version or newer; one whose number cannot be read is taken for newer."""
+    numbers = re.match(r"(\d+)\.(\d+)", str(seen.fact("relay", "version")))
+    return numbers is None or tuple(map(int, numbers.groups())) >= version
+
+
 def plain(value: str) -> str:
     """A value with single spaces, and in lower case where Postfix does not care."""
     text = " ".join(value.split())

@@ -17,6 +17,7 @@ from checks.postfix import (
     same_route,
     service,
     setting,
+    since,
     within,
 )
 from cjsm_connect.organisation.routes import CJSM_DOMAINS, hub_next_hop, inner_next_hops
@@ -122,6 +123,25 @@ def test_hub_client(seen: Seen, verdict: Verdict) -> None:
         found = option(seen, "cjsm/unix", name)
         verdict(found == value, expected=f"{name} = {value}", observed=f"{name} = {found}")
     only_modern(seen, verdict, "cjsm/unix", "smtp_tls_mandatory_protocols")
+
+
+@check(
+    "relay.no-letter-turns-tls-off",
+    requirement="relay.no-letter-steers",
+    role=MAIL_HOSTS,
+    title="The header TLS-Required: no (RFC 8689) turns nothing off",
+    remedy="cjsm apply, which sets tls_required_enable=no on each service to CJSM and to the inner hop in master.cf",
+)
+def test_no_letter_turns_tls_off(seen: Seen, verdict: Verdict) -> None:
+    clients = ("cjsm/unix", "inner/unix") if seen.host.role == "relay" else ("cjsm-inner/unix",)
+    for name in clients:
+        service(seen, verdict, name, "smtp")
+        if not since(seen, 3, 10):
+            version = seen.fact("relay", "version")
+            verdict(True, expected="a header that Postfix does not obey", observed=f"Postfix {version} knows none")
+            continue
+        found = option(seen, name, "tls_required_enable")
+        verdict(found == "no", expected=f"{name}: tls_required_enable = no", observed=f"tls_required_enable = {found}")
 
 
 @check(

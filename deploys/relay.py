@@ -256,8 +256,19 @@ def _health(organisation: Organisation, host: Host) -> Iterator[Health]:
         for address in inner_addresses(organisation, host):
             name = f"the inner listener on {address} admits nobody else"
             yield _listener(name, (str(address), port), "inner", cjsm if host.role == "relay" else own)
+    for client in _clients(organisation, host):
+        arguments = (("service", f"{client}/unix"), ("parameter", "tls_required_enable"), ("value", "no"))
+        yield Health(f"no message turns TLS off for {client}", "postfix_setting", arguments)
     if host.mailboxes == "local":
         yield Health("the mail server greets", "smtp_banner", (("address", "127.0.0.1"), ("port", 25)))
+
+
+def _clients(organisation: Organisation, host: Host) -> Iterator[str]:
+    """The services by which CJSM mail leaves this host."""
+    if host.role == "relay" and hub_is_open(organisation, host):
+        yield "cjsm"
+    if inner_is_open(organisation, host):
+        yield "inner" if host.role == "relay" else "cjsm-inner"
 
 
 def _listener(name: str, at: tuple[str, int], key: str, recipient: str) -> Health:

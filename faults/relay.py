@@ -50,6 +50,25 @@ def inner_policy_encrypt(host: Patient) -> None:
     edit(host, "tls_policy", "secure match=relay.council.example", "encrypt")
 
 
+@fault("relay.a-letter-turns-tls-off", host="relay", violates="relay.no-letter-steers")
+def a_letter_turns_tls_off(host: Patient) -> None:
+    """The default of Debian 13 is back: "TLS-Required: no" in a message sends it to the hub in clear text."""
+    override(host, "postfix/cjsm", tls_required_enable="yes")
+
+
+@fault("relay.a-letter-turns-tls-off-inside", host="relay", violates="relay.no-letter-steers")
+def a_letter_turns_tls_off_inside(host: Patient) -> None:
+    """The same on the way from the relay to the mail server: the line was taken out."""
+    host.run(["postconf", "-PX", f"{service(host, 'postfix/inner')}/tls_required_enable"])
+    configure(host, tls_required_enable="yes")
+
+
+@fault("relay.a-letter-turns-tls-off-on-mail", host="mail", violates="relay.no-letter-steers")
+def a_letter_turns_tls_off_on_mail(host: Patient) -> None:
+    """The mail server obeys the header on its way to the relay."""
+    override(host, "postfix/cjsm-inner", tls_required_enable="yes")
+
+
 @fault(
     "relay.policy-under-another-name",
     host="relay",

@@ -72,6 +72,7 @@ PARAMETERS = (
     "smtpd_tls_security_level",
     "smtpd_tls_wrappermode",
     "tls_append_default_CA",
+    "tls_required_enable",
     "transport_maps",
     "unverified_recipient_defer_code",
     "unverified_recipient_reject_code",

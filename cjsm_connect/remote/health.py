@@ -40,6 +40,7 @@ def patiently(item: dict[str, Any]) -> str:
 PROBES = {
     "smtp_banner": health_mail.banner,
     "smtp_listener": health_mail.listener,
+    "postfix_setting": health_mail.setting,
     "tables": health_mail.tables,
     "chain": health_mail.chain,
     "clamd": health_scanner.clamd,

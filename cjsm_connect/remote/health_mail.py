@@ -64,6 +64,14 @@ def seen(outcome: dict[str, Any], problem: str) -> str:
     return f"{problem}; seen: {' | '.join(said) or 'connection ' + outcome['connection']}"
 
 
+def setting(arguments: dict[str, Any]) -> None:
+    """A service has a setting as Postfix itself reads it (postconf(1), -P). Arguments: service, parameter, value."""
+    name = "%(service)s/%(parameter)s" % arguments
+    found = common.run(["postconf", "-Phx", name]).strip()
+    if found != arguments["value"]:
+        raise common.Failed(f"{name} is {found!r}, expected {arguments['value']!r}")
+
+
 def tables(arguments: dict[str, Any]) -> None:
     """Postfix uses a table, and it answers every row (postmap(1), -q). Arguments: parameter, table, rows."""
     used = common.run(["postconf", "-hx", arguments["parameter"]])

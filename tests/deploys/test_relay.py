@@ -84,6 +84,25 @@ def test_certificate_and_ca_belong_to_the_service_and_not_to_all() -> None:
     assert "smtp_tls_security_level=secure" in hub and "smtp_tls_secure_cert_match = hub.cjsm.example" in hub
 
 
+@pytest.mark.parametrize(("host", "clients"), [("relay", ("cjsm", "inner")), ("mail", ("cjsm-inner",))])
+def test_no_message_turns_tls_off_and_postfix_before_3_10_has_nothing_to_complain_about(
+    host: str, clients: tuple[str, ...]
+) -> None:
+    for name in clients:
+        assert "-o tls_required_enable=no\n" in master(host)[name]
+        assert "-o smtp_tls_note_starttls_offer=$tls_required_enable\n" in master(host)[name]
+    assert main(host)["tls_required_enable"] == "no"
+    assert main(host)["smtp_tls_note_starttls_offer"] == "$tls_required_enable"
+    tries = [dict(one.arguments) for one in wanted(answered(), host).health if one.probe == "postfix_setting"]
+    assert {one["service"] for one in tries} == {f"{name}/unix" for name in clients}
+
+
+def test_on_an_administrators_postfix_our_own_service_alone_is_told_so() -> None:
+    entries = {item.path: dict(item.entries) for item in existing().settings}
+    assert "-o tls_required_enable=no\n" in str(entries[MASTER]["cjsm-inner/unix"])
+    assert "tls_required_enable" not in entries[MAIN]
+
+
 def test_mail_leaves_from_the_address_that_the_operator_knows() -> None:
     assert "smtp_bind_address=198.51.100.10" in master("relay")["cjsm"]
 

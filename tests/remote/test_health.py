@@ -198,6 +198,15 @@ def test_a_table_answers_every_row_and_is_the_one_that_postfix_uses(monkeypatch)
         health_mail.tables(table | {"table": "lmdb:/another", "rows": []})
 
 
+def test_a_services_setting_is_the_one_that_postfix_reads(monkeypatch):
+    monkeypatch.setattr(common, "run", lambda argv: {"cjsm/unix/tls_required_enable": "no\n"}.get(argv[-1], "\n"))
+    wanted = {"service": "cjsm/unix", "parameter": "tls_required_enable", "value": "no"}
+    health_mail.setting(wanted)
+    for wrong in ({"value": "yes"}, {"service": "inner/unix"}):
+        with pytest.raises(common.Failed, match=r"tls_required_enable is '.*', expected"):
+            health_mail.setting(wanted | wrong)
+
+
 def test_every_try_that_fails_is_told_and_a_slow_start_is_waited_for(monkeypatch):
     monkeypatch.setattr(health, "PATIENCE", 0.4)
     turns = iter([common.Failed("not yet")])

@@ -1,0 +1,221 @@
+"""Nothing that a sender writes makes mail leave in clear text, or to somebody who is not proven. Real hosts.
+
+Each hop's receiver is made to offer no TLS, an expired certificate, or another's. Then every letter of the table is
+sent at once, and the receiver's own log says what it was given: MAIL, RCPT, DATA and BDAT, of every session (smtpd(8)
+counts them in its `disconnect` lines).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from cjsm_connect.lab import Hub, Lab, authority, mailboxes
+from cjsm_connect.lab.machine import write
+from tests.deploys.letters import ADVOCATE, CLERK, HOW, TLS_REQUIRED, Letter
+
+pytestmark = [pytest.mark.lab, pytest.mark.touches("relay", "mail", "hub", "outside")]
+
+PATIENCE = 60  # seconds; the machine is shared
+HANDED_OVER = re.compile(r"\b(?:mail|rcpt|data|bdat)=(\d+)")
+CERTIFICATE = "/etc/cjsm/tls/wrong.pem"
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One way that mail goes: who hands it in where, who then holds it, and who is to receive it over which service."""
+
+    source: str
+    holder: str
+    receiver: str
+    log_name: str
+    transport: str
+    recipient: str
+    name: str  # what the receiver's certificate has to say
+
+
+OUT = Hop("mail", "relay", "hub", "postfix/members", "cjsm", ADVOCATE, "hub.cjsm.example")
+INSIDE = Hop("mail", "mail", "relay", "postfix/cjsm-inner-listener", "cjsm-inner", ADVOCATE, "relay.council.example")
+IN = Hop("hub", "relay", "mail", "postfix/cjsm-inner-listener", "inner", f"{CLERK}.cjsm.net", "mail.council.example")
+HOPS = [OUT, INSIDE, IN]
+
+# one session a letter, because Postfix slows down whoever makes mistakes; what is refused is refused
+HAND_IN = """
+import json, smtplib, subprocess, sys
+answers = []
+for how, name, sender, recipients, mail_options, rcpt_options, text in json.load(sys.stdin):
+    if how == "sendmail":
+        done = subprocess.run(["sendmail", "-i", "-f", sender, "--", *recipients], input=text.encode(), stderr=-1)
+        answers.append([name, how, "taken" if done.returncode == 0 else done.stderr.decode(errors="replace")])
+        continue
+    with smtplib.SMTP("127.0.0.1", 25) as session:
+        session.ehlo("mail.council.example")
+        said = [session.docmd("MAIL FROM:<%s>%s" % (sender, mail_options))]
+        said += [session.docmd(("RCPT TO:<%s>%s" % (one, rcpt_options))) for one in recipients]
+        taken = said[0][0] < 300 and any(code < 300 for code, _ in said[1:])
+        answers.append([name, how, "taken" if taken and session.data(text.encode())[0] < 300 else str(said)])
+json.dump(answers, sys.stdout)
+"""
+
+
+@pytest.fixture
+def hub(lab: Lab) -> Iterator[Hub]:
+    found = Hub(lab.name)
+    yield found
+    found.behave()
+
+
+def soon(look: Callable[[], bool]) -> bool:
+    end = time.monotonic() + PATIENCE
+    while not (found := look()) and time.monotonic() < end:
+        time.sleep(0.5)
+    return found
+
+
+def handed_in(lab: Lab, hop: Hop, letters: list[tuple[str, Letter]]) -> list[str]:
+    """Hand letters in, each in one way; the names of those that were taken."""
+    rows = []
+    for how, letter in letters:
+        recipients = letter.recipients or (hop.recipient,)
+        options = (letter.mail_options, letter.rcpt_options)
+        text = f"{letter.header}From: {CLERK}\nTo: {hop.recipient}\nSubject: {letter.name}\n\nA case paper.\n"
+        rows.append([how, letter.name, letter.sender, recipients, *options, text])
+    done = lab.exec(hop.source, ["python3", "-c", HAND_IN], json.dumps(rows))
+    assert done.returncode == 0, done.stderr
+    return [name for name, _, answer in json.loads(done.stdout) if answer == "taken"]
+
+
+def each_way(hop: Hop, letters: tuple[Letter, ...]) -> list[tuple[str, Letter]]:
+    """Every letter by SMTP and by sendmail(1); what only SMTP can say is not said twice. The hub has sendmail only."""
+    ways = HOW if hop.source == "mail" else ("sendmail",)
+    return [
+        (how, letter)
+        for letter in letters
+        for how in ways
+        if how == "smtp" or not (letter.mail_options or letter.rcpt_options)
+    ]
+
+
+def queued(lab: Lab, host: str) -> list[str]:
+    """Why each recipient in a host's queue waits; "" for one that was not tried yet. postqueue(1) -j."""
+    lines = lab.exec(host, ["postqueue", "-j"]).stdout.splitlines()
+    return [recipient.get("delay_reason", "") for line in lines for recipient in json.loads(line)["recipients"]]
+
+
+def log(lab: Lab, host: str) -> str:
+    kept = lab.root(host) / "var/log/cjsm/mail.log"
+    return kept.read_text(errors="replace") if kept.exists() else mailboxes.log(lab.name, host)
+
+
+def sessions(text: str, log_name: str) -> list[int]:
+    """How many commands that carry mail, or say for whom it is, each session had that a listener logged."""
+    ends = [line for line in text.splitlines() if f"{log_name}/smtpd" in line and " disconnect from " in line]
+    return [sum(int(number) for number in HANDED_OVER.findall(line)) for line in ends]
+
+
+def wrong_certificate(hop: Hop, name: str, ended_days_ago: int) -> tuple[str, str]:
+    """A key, and a certificate by the receiver's own authority that should not be believed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = authority.operator() if hop is OUT else authority.inner()
+    start = datetime.now(UTC) - timedelta(days=30 + ended_days_ago)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = issuer.issue(subject, [x509.DNSName(name)], key.public_key(), 30 if ended_days_ago else 60, start)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private.decode(), issuer.chain(made)
+
+
+def listener(lab: Lab, hop: Hop) -> str:
+    rows = (line.partition(" = ") for line in lab.exec(hop.receiver, ["postconf", "-P"]).stdout.splitlines())
+    return next(name.removesuffix("/syslog_name") for name, _, value in rows if value == hop.log_name)
+
+
+def offer_no_tls(lab: Lab, hop: Hop) -> None:
+    if hop is OUT:
+        Hub(lab.name).configure(offered_tls="none")
+        return
+    where = listener(lab, hop)
+    settings = {"smtpd_tls_security_level": "none", "smtpd_client_restrictions": "", "smtpd_sender_restrictions": ""}
+    lab.exec(hop.receiver, ["postconf", "-P", *(f"{where}/{name}={value}" for name, value in settings.items())])
+    lab.exec(hop.receiver, ["postfix", "reload"])
+
+
+def present(lab: Lab, hop: Hop, name: str, ended_days_ago: int = 0) -> None:
+    key, chain = wrong_certificate(hop, name, ended_days_ago)
+    if hop is OUT:
+        write(lab.root("hub") / "etc/cjsm-hub/wrong.key", key, 0o600)
+        write(lab.root("hub") / "etc/cjsm-hub/wrong.pem", chain)
+        Hub(lab.name).configure(server_certificate="wrong")
+        return
+    write(lab.root(hop.receiver) / CERTIFICATE.lstrip("/"), key + chain, 0o600)
+    lab.exec(hop.receiver, ["postconf", "-P", f"{listener(lab, hop)}/smtpd_tls_chain_files={CERTIFICATE}"])
+    lab.exec(hop.receiver, ["postfix", "reload"])
+
+
+MISCONDUCT: dict[str, Callable[[Lab, Hop], None]] = {
+    "no TLS": offer_no_tls,
+    "expired": lambda lab, hop: present(lab, hop, hop.name, ended_days_ago=10),
+    "another's": lambda lab, hop: present(lab, hop, "member.charity.example"),
+}
+
+
+def each_is_tried(lab: Lab, hop: Hop) -> None:
+    """One that could not be delivered must not keep the next from being tried (postconf(5)); the hub's mail server is
+    then known to the relay, which asks it for recipients."""
+    limit = f"{hop.transport}_destination_concurrency_failed_cohort_limit=100"
+    lab.exec(hop.holder, ["postconf", "-e", limit, "minimal_backoff_time=3600s", "queue_run_delay=3600s"])
+    lab.exec(hop.holder, ["postfix", "reload"])
+
+
+def known_to_the_relay(lab: Lab) -> None:
+    """The relay takes mail for the clerk while the mail server cannot be asked: it was asked before."""
+    handed_in(lab, IN, [("sendmail", Letter("before"))])
+    found = soon(lambda: any(one["Subject"] == "before" for one in mailboxes.messages(lab.name, "mail", "clerk")))
+    assert found, log(lab, "hub")[-2000:]
+
+
+def offered(lab: Lab, hop: Hop, letters: tuple[Letter, ...]) -> list[int]:
+    """Send letters over a hop and see each fail to be delivered; what the receiver counted, session by session."""
+    begun = len(log(lab, hop.receiver))
+    taken = handed_in(lab, hop, each_way(hop, letters))
+    assert soon(lambda: len(reasons := queued(lab, hop.holder)) >= len(taken) and all(reasons)), (
+        queued(lab, hop.holder),
+        log(lab, hop.holder)[-2000:],
+    )
+    assert soon(lambda: len(sessions(log(lab, hop.receiver)[begun:], hop.log_name)) >= len(taken))
+    return sessions(log(lab, hop.receiver)[begun:], hop.log_name)
+
+
+@pytest.mark.parametrize("hop", HOPS, ids=["relay to hub", "mail server to relay", "relay to mail server"])
+@pytest.mark.parametrize("misconduct", MISCONDUCT)
+def test_nothing_is_handed_to_a_receiver_that_is_not_proven(lab: Lab, hub: Hub, hop: Hop, misconduct: str) -> None:
+    if hop is IN:
+        known_to_the_relay(lab)
+    each_is_tried(lab, hop)
+    MISCONDUCT[misconduct](lab, hop)
+    counted = offered(lab, hop, TLS_REQUIRED)
+    assert len(counted) >= len(TLS_REQUIRED)
+    assert not any(counted), log(lab, hop.receiver)[-3000:]
+
+
+def test_the_receivers_log_would_have_shown_it(lab: Lab, hub: Hub) -> None:
+    """The control of all above: the default of Postfix 3.10 obeys the header, and clear text is then counted."""
+    each_is_tried(lab, OUT)
+    hub.configure(offered_tls="none")
+    lab.exec("relay", ["postconf", "-P", "cjsm/unix/tls_required_enable=yes"])
+    lab.exec("relay", ["postconf", "-e", "tls_required_enable=yes"])
+    lab.exec("relay", ["postfix", "reload"])
+    begun = len(log(lab, "hub"))
+    handed_in(lab, OUT, [("sendmail", TLS_REQUIRED[0])])
+    assert soon(lambda: any(sessions(log(lab, "hub")[begun:], OUT.log_name)))
