@@ -93,7 +93,8 @@ def _serve(guess: Callable[[], Collection[Access]], asked: int, tells: int) -> N
         import signal
 
         gc.disable()  # it lives for a second
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):  # whoever reads our output must not wait for this process
             os.dup2(nowhere, stream)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cjsm_connect import remote
+from cjsm_connect import ending, remote
 from cjsm_connect.operations import ahead
 from cjsm_connect.operations.trouble import HostError
 from cjsm_connect.organisation import Host, Organisation, Vantage, secret
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import paramiko
 
 __all__ = ["HostError", "Program", "connected", "explained", "hinted", "run", "run_everywhere"]
+
+
+ENDS_BY_ITSELF = "What was asked of the hosts ends there by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,13 @@ def run_everywhere(
     one, else by threads.
     """
     hosts = [organisation.host(name) for name in names]
-    opened = ahead.taken()
-    if opened is None:
-        return _in_threads(organisation, hosts, program_of)
-    for host in hosts:
-        opened.ask(access(organisation, host), *_request(organisation, host, program_of(host.name)))
-    said = opened.answers()
+    with ending.saying(ENDS_BY_ITSELF):
+        opened = ahead.taken()
+        if opened is None:
+            return _in_threads(organisation, hosts, program_of)
+        for host in hosts:
+            opened.ask(access(organisation, host), *_request(organisation, host, program_of(host.name)))
+        said = opened.answers()
     return {host.name: _answer(host, said[host.name]) for host in hosts}
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import testinfra
 
-from cjsm_connect import remote
+from cjsm_connect import ending, remote
 from cjsm_connect.organisation import Host, Organisation, Vantage, secret
 from cjsm_connect.probes import programs
 from cjsm_connect.results import CjsmError
@@ -22,6 +23,7 @@ from cjsm_connect.results import CjsmError
 CONNECT_SECONDS = 5
 PREFERRED_EXCHANGES = ("mlkem768x25519-sha256", "curve25519-sha256")  # ssh_config(5), KexAlgorithms
 Place = Host | Vantage
+ENDS_BY_ITSELF = "What was asked of the hosts ends there by itself"
 
 _SUDO = {"passwordless": "sudo -n -- ", "password": "sudo -S -p '' -- ", "none": ""}
 
@@ -105,16 +107,25 @@ class Connections:
         done = subprocess.run(argv, input=word, capture_output=True, text=True, errors="replace", check=False)
         return done.returncode, done.stdout, done.stderr
 
+    def leave(self) -> None:
+        """This process ends now: the shared connections, which would outlive it, are ended, the folder goes."""
+        for process in self._end():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.2)
+        shutil.rmtree(self.configuration.parent, ignore_errors=True)
+
     def close(self) -> None:
         """End the shared connections, all at once."""
-        ending = ["ssh", "-F", os.fspath(self.configuration), "-O", "exit"]
-        endings = [subprocess.Popen([*ending, str(place.address)], stderr=subprocess.DEVNULL) for place in self._used]
-        for process in endings:
+        for process in self._end():
             try:
                 process.wait(CONNECT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def _end(self) -> list[subprocess.Popen[bytes]]:
+        argv = ["ssh", "-F", os.fspath(self.configuration), "-O", "exit"]
+        return [subprocess.Popen([*argv, str(place.address)], stderr=subprocess.DEVNULL) for place in [*self._used]]
 
 
 @contextmanager
@@ -133,7 +144,8 @@ def opened(organisation: Organisation) -> Iterator[Connections]:
     with tempfile.TemporaryDirectory(prefix="cjsm-", dir="/tmp") as folder:
         connections = Connections(organisation, Path(folder))
         try:
-            yield connections
+            with ending.clearing(connections.leave), ending.saying(ENDS_BY_ITSELF):
+                yield connections
         finally:
             connections.close()
 

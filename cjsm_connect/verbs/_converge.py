@@ -13,9 +13,14 @@ from typing import Any
 
 import click
 
+from cjsm_connect import ending
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.results import CjsmError
 
+GOES_ON = (
+    "What had begun on {} goes on there to its safe end: a change that was not confirmed is put back within {} "
+    "seconds, a confirmed one stays. Next: cjsm plan"
+)
 SHOWN_SECONDS = 0.1  # a step that took less had nothing to do
 
 
@@ -83,6 +88,7 @@ def one_wave(organisation: Organisation, wave: list[str], job: Job, noted: dict[
     }
     argv = [sys.executable, "-m", "cjsm_connect.operations.run"]
     with (
+        ending.saying(GOES_ON.format(", ".join(wave), organisation.policy.confirm_seconds.value)),
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True) as process,
     ):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import click
 
-from cjsm_connect import __version__
+from cjsm_connect import __version__, ending
 from cjsm_connect.results import CjsmError
 from cjsm_connect.rooms import CLONE
 
@@ -36,6 +39,19 @@ VERBS = {
 ONLY_IN_A_CLONE = ("demo", "lab", "bench", "test")
 
 
+class _Unread(Exception):
+    """Whoever reads our output has seen enough: `cjsm check | head`."""
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    """A pipe that nobody reads any more; click would make it exit code 1, which means findings."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _Unread from error
+
+
 class Verbs(click.Group):
     """Imports a verb's module only when it is used, so that start-up stays cheap."""
 
@@ -55,13 +71,41 @@ class Verbs(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl([(name, VERBS[name]) for name in self.list_commands(context)])
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line; --help prints already here."""
+        with _unread():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the verb."""
+        with _unread():
+            return super().invoke(context)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Translate errors once, at the edge: one of ours is a message and exit code 2."""
+        """Translate errors once, at the edge: whatever prevents the verb is a message and exit code 2, and 1 is kept
+        for findings."""
         try:
-            return super().main(*args, **kwargs)
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except CjsmError as error:
-            click.echo(f"cjsm: {error}", err=True)
+            _refused(f"cjsm: {error}")
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code if error.exit_code != 1 else 2)
+        except click.Abort as error:  # at a question: Ctrl-C, or the end of what could answer it
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            _refused("cjsm: nothing was done: the question was not answered")
+        except _Unread:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes it once more at the end
             sys.exit(2)
+        except Exception as error:
+            _refused(f"cjsm: {ending.unexpected(error)}")
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refused(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(2)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -70,5 +114,5 @@ def cjsm() -> None:
     """Configure, check and document a CJSM server connection.
 
     One organisation.toml describes the organisation; --org, CJSM_ORG or the current folder says which.
-    Exit code: 0 ok, 1 findings, 2 could not run.
+    Exit code: 0 ok, 1 findings, 2 could not run, 130 interrupted.
     """

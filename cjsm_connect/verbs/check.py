@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
+from cjsm_connect import ending
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.results import CjsmError, Run, Status, counts_against
 from cjsm_connect.results.changes import Changes, compare
@@ -42,8 +42,8 @@ class Plugin(click.Command):
             return super().invoke(ctx)
         except (CjsmError, click.ClickException) as error:
             _unknown(str(error))
-        except Exception as bug:  # said on standard error in full, and as one line to the monitoring system
-            traceback.print_exc()
+        except Exception as bug:
+            click.echo(f"cjsm: {ending.unexpected(bug)}", err=True)
             _unknown(f"{type(bug).__name__}: {bug}")
 
 
