@@ -110,7 +110,7 @@ def _wait(organisation: Organisation) -> str:
     databases = organisation.estate.mirrors.signature_files or PUBLIC_DATABASES
     return template(
         "antivirus/wait-for-signatures.j2",
-        databases=[f'"{name}"' for name in databases],
+        databases=databases,
         seconds=FIRST_DOWNLOAD_SECONDS,
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from cjsm_connect.desired import Desired, Directory, File, Firewall, Health, Package, Service, merge
+from cjsm_connect.desired.languages import NFT, Written, nft_comment
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
@@ -35,8 +36,8 @@ INSIDE_A_CONNECTION = "tcp flags & (fin | syn | rst | ack) == ack"
 class Rule:
     """One line of a chain: which new connections are accepted, where they are counted, and why."""
 
-    match: str
-    comment: str
+    match: Written
+    comment: Written
     counter: str
 
 
@@ -46,7 +47,7 @@ class Chain:
     that are dropped although they were accepted once."""
 
     name: str
-    dropped: str
+    dropped: Written
     loopback: str
     rules: tuple[Rule, ...]
     ended: tuple[Rule, ...] = ()
@@ -86,9 +87,14 @@ def ruleset(host: Host, flows: HostFlows) -> str:
     """The whole table as text for `nft -f`."""
     incoming, forwarded = tuple(_rules(flows.incoming)), tuple(_rules(flows.forwarded, flows.forwarded))
     chains = (
-        Chain("input", "asked for by nobody we know", "iif", incoming, tuple(_ended(flows.incoming))),
-        Chain("output", "not a flow of the organisation file", "oif", tuple(_rules(flows.outgoing, flows.incoming))),
-        Chain("forward", "not a flow between the networks", "", forwarded, tuple(_ended(flows.forwarded))),
+        Chain("input", comment("asked for by nobody we know"), "iif", incoming, tuple(_ended(flows.incoming))),
+        Chain(
+            "output",
+            comment("not a flow of the organisation file"),
+            "oif",
+            tuple(_rules(flows.outgoing, flows.incoming)),
+        ),
+        Chain("forward", comment("not a flow between the networks"), "", forwarded, tuple(_ended(flows.forwarded))),
     )
     counters = dict.fromkeys(rule.counter for chain in chains for rule in chain.rules)
     return template("firewall/cjsm.nft.j2", host=host, chains=chains, counters=tuple(counters), log_group=LOG_GROUP)
@@ -117,25 +123,28 @@ def _rules(flows: tuple[Flow, ...], answered: tuple[Flow, ...] = ()) -> Iterator
         if flow.name.startswith("ssh-"):
             reply = replace(flow, sources=flow.destinations, destinations=flow.sources)
             match = f"{_addresses(reply)} tcp sport {_several(map(str, flow.ports))} {INSIDE_A_CONNECTION}"
-            yield Rule(match, comment(f"sessions already open: {flow.reason}"), _counter(flow))
+            yield Rule(NFT.written(match), comment(f"sessions already open: {flow.reason}"), _counter(flow))
 
 
 def _ended(flows: tuple[Flow, ...]) -> Iterator[Rule]:
     """A flow for a while: what was accepted in its time does not go on after it."""
     for flow in flows:
         if flow.window:
-            yield Rule(f"{_match_always(flow)} meta time >= {flow.window[1]}", comment(f"over: {flow.reason}"), "")
+            match = NFT.written(f"{_match_always(flow)} meta time >= {NFT.value(flow.window[1])}")
+            yield Rule(match, comment(f"over: {flow.reason}"), "")
 
 
-def _match(flow: Flow) -> str:
+def _match(flow: Flow) -> Written:
     """Times are compared by the kernel with the host's clock, so that nothing has to run when a time is over; as
     numbers, because nft reads a date in the local time of whoever loads it (nft(8), "meta time")."""
-    window = f" meta time >= {flow.window[0]} meta time < {flow.window[1]}" if flow.window else ""
-    return f"{_match_always(flow)}{window}"
+    if flow.window is None:
+        return _match_always(flow)
+    start, end = map(NFT.value, flow.window)
+    return NFT.written(f"{_match_always(flow)} meta time >= {start} meta time < {end}")
 
 
-def _match_always(flow: Flow) -> str:
-    return f"{_addresses(flow)} {flow.protocol} dport {_several(map(str, flow.ports))}"
+def _match_always(flow: Flow) -> Written:
+    return NFT.written(f"{_addresses(flow)} {NFT.value(flow.protocol)} dport {_several(map(str, flow.ports))}")
 
 
 def _addresses(flow: Flow) -> str:
@@ -154,8 +163,8 @@ def _end(field: str, networks: tuple[Network, ...], excluding: tuple[Network, ..
 
 def _several(values: Iterator[str]) -> str:
     """One value as it is, several as an anonymous set."""
-    found = tuple(dict.fromkeys(values))
-    return found[0] if len(found) == 1 else f"{{ {', '.join(found)} }}"
+    found = tuple(dict.fromkeys(map(NFT.value, values)))
+    return found[0] if len(found) == 1 else f"{{ {NFT.value(found)} }}"
 
 
 def _text(network: Network) -> str:
@@ -167,10 +176,9 @@ def _counter(flow: Flow) -> str:
     return f"flow_{flow.name.replace('-', '_')}"
 
 
-def comment(reason: str) -> str:
-    """A reason as an nft comment: one line without double quotes (nft knows no escapes), cut between characters."""
-    plain = " ".join(reason.replace('"', "'").split())
-    return plain.encode()[:LONGEST_COMMENT].decode(errors="ignore")
+def comment(reason: str) -> Written:
+    """A reason as an nft comment."""
+    return nft_comment(reason, LONGEST_COMMENT)
 
 
 firewall = concern("firewall", desired)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from cjsm_connect.desired import Desired, Directory, File, Health, Package, Service
+from cjsm_connect.desired.languages import SYSTEMD
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
@@ -91,7 +92,7 @@ def _drop_in(timer: str) -> str:
 
 def _timer(name: str, host: Host, minutes: int, spread: str, why: str) -> File:
     """A timer of APT's, set to some minutes before the host's reboot time."""
-    calendar = f"*-*-* {earlier(host.reboot_time, minutes)}"
+    calendar = SYSTEMD.words("*-*-*", earlier(host.reboot_time, minutes))
     text = template("patching/timer.conf.j2", reason=why, calendar=calendar, spread=spread)
     return File(_drop_in(name), text, reason="patches in the host's own window")
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cjsm_connect.desired import Answer, Desired, Directory, File, Health, Map, Package, Service, Settings
-from cjsm_connect.desired.render import template
+from cjsm_connect.desired.languages import POSTFIX, Written, table_row
+from cjsm_connect.desired.render import fragment, template
 from cjsm_connect.organisation import Host, Organisation, secret
 from cjsm_connect.organisation.routes import (
     CJSM_DOMAINS,
@@ -37,10 +38,11 @@ FOLDER = Directory("/etc/cjsm")
 SCANNER = "unix:/run/clamav/clamav-milter.ctl"
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 PACKAGES = (Package("postfix"), Package("postfix-lmdb"))
+Restrictions = tuple[str, ...]
 # settings of an administrator's own Postfix that are not a matter of taste
 WRITTEN_DOWN = (("smtp_tls_loglevel", "1"), ("smtpd_tls_loglevel", "1"), ("smtpd_tls_received_header", "yes"))
 NO_SMUGGLING = (("smtpd_forbid_bare_newline", "normalize"), ("smtpd_forbid_unauth_pipelining", "yes"))
-SELF_TEST = f"check_recipient_access lmdb:{MAPS}/self_test"
+SELF_TEST = POSTFIX.words("check_recipient_access", f"lmdb:{MAPS}/self_test")
 
 
 def desired(organisation: Organisation, host: Host) -> Desired:
@@ -111,14 +113,14 @@ def _master(organisation: Organisation, host: Host) -> str:
     )
 
 
-def _hub_listener(organisation: Organisation, host: Host) -> str:
+def _hub_listener(organisation: Organisation, host: Host) -> Written:
     """`cidr` says DUNNO or REJECT, then the public key says OK, or all others are refused (access(5)).
 
     Testers are let in beside the hub, up to RCPT: to begin a message is the hub's alone. So a tester's address or key
     in a wrong place refuses too much, never too little.
     """
-    known = "reject_unlisted_recipient" if organisation.recipients.mode == "file" else _asked()
-    return template(
+    known = ("reject_unlisted_recipient",) if organisation.recipients.mode == "file" else _asked()
+    return fragment(
         "relay/listener.j2",
         service="cjsm-listener",
         address=bracketed(hub_side_address(organisation, host)),
@@ -126,53 +128,61 @@ def _hub_listener(organisation: Organisation, host: Host) -> str:
         authority=f"{TLS}/hub-ca.pem",
         chain=f"{TLS}/hub.chain.pem",
         clients=_known_as("admitted" if organisation.hub.testers else "hub"),
-        messages=_known_as("hub") if organisation.hub.testers else "",
-        senders="",
-        relaying=f"{SELF_TEST}, reject_unauth_destination",
-        recipients=f"{SELF_TEST}, {known}",
-    ).rstrip("\n")
-
-
-def _known_as(who: str) -> str:
-    return f"check_client_access cidr:{MAPS}/{who}_sources, check_ccert_access lmdb:{MAPS}/{who}_certificates, reject"
-
-
-def _asked() -> str:
-    """The table names the domains whose mail server is asked; a recipient elsewhere is refused."""
-    return f"check_recipient_access lmdb:{MAPS}/recipients, reject"
-
-
-def _relay_inner_listener(organisation: Organisation, address: Address) -> str:
-    return _inner_listener(
-        organisation,
-        address,
-        organisation.inner.relay_port,
-        senders=f"{SELF_TEST}, check_sender_access lmdb:{MAPS}/inner_senders, reject",
-        relaying=f"{SELF_TEST}, check_recipient_access lmdb:{MAPS}/inner_destinations, reject",
+        messages=_known_as("hub") if organisation.hub.testers else (),
+        scanned=True,
+        senders=(),
+        relaying=(SELF_TEST, "reject_unauth_destination"),
+        recipients=(SELF_TEST, *known),
     )
 
 
-def _inner_listener(organisation: Organisation, address: Address, port: int, *, senders: str, relaying: str) -> str:
+def _known_as(who: str) -> Restrictions:
+    address = POSTFIX.words("check_client_access", f"cidr:{MAPS}/{who}_sources")
+    return address, POSTFIX.words("check_ccert_access", f"lmdb:{MAPS}/{who}_certificates"), "reject"
+
+
+def _asked() -> Restrictions:
+    """The table names the domains whose mail server is asked; a recipient elsewhere is refused."""
+    return POSTFIX.words("check_recipient_access", f"lmdb:{MAPS}/recipients"), "reject"
+
+
+def _relay_inner_listener(organisation: Organisation, address: Address) -> Written:
+    return _inner_listener(
+        organisation,
+        address,
+        "relay",
+        senders=(SELF_TEST, POSTFIX.words("check_sender_access", f"lmdb:{MAPS}/inner_senders"), "reject"),
+        relaying=(SELF_TEST, POSTFIX.words("check_recipient_access", f"lmdb:{MAPS}/inner_destinations"), "reject"),
+    )
+
+
+def _inner_listener(
+    organisation: Organisation, address: Address, role: str, *, senders: Restrictions, relaying: Restrictions
+) -> Written:
+    """The listener of a host of this role for the other end of the inner hop. The mail server does not scan again what
+    the relay has scanned."""
     pinned = organisation.inner.mode == "pinned"
-    key = f"check_ccert_access lmdb:{MAPS}/inner_certificates, reject"
-    clients = f"check_client_access cidr:{MAPS}/inner_clients"
-    return template(
+    port = organisation.inner.relay_port if role == "relay" else organisation.inner.mail_port
+    key = (POSTFIX.words("check_ccert_access", f"lmdb:{MAPS}/inner_certificates"), "reject")
+    clients = (POSTFIX.words("check_client_access", f"cidr:{MAPS}/inner_clients"),)
+    return fragment(
         "relay/listener.j2",
         service="cjsm-inner-listener",
         address=bracketed(address),
         port=port,
         authority="" if pinned else f"{TLS}/inner-ca.pem",
         chain=f"{TLS}/inner.chain.pem",
-        clients=f"{clients}, {key}" if pinned else clients,
-        messages="",
+        clients=(*clients, *key) if pinned else clients,
+        messages=(),
         senders=senders,
         relaying=relaying,
-        recipients="",
-    ).rstrip("\n")
+        recipients=(),
+        scanned=role == "relay",
+    )
 
 
-def _hub_client(organisation: Organisation, host: Host) -> str:
-    return template(
+def _hub_client(organisation: Organisation, host: Host) -> Written:
+    return fragment(
         "relay/client.j2",
         service="cjsm",
         authority=f"{TLS}/hub-ca.pem",
@@ -182,12 +192,12 @@ def _hub_client(organisation: Organisation, host: Host) -> str:
         implicit=organisation.hub.mode == "implicit",
         source=str(hub_side_address(organisation, host)),
         passwords=PASSWORDS if organisation.hub.auth else "",
-    ).rstrip("\n")
+    )
 
 
-def _inner_client(organisation: Organisation, service: str, receivers: tuple[str, ...]) -> str:
+def _inner_client(organisation: Organisation, service: str, receivers: tuple[str, ...]) -> Written:
     pinned = organisation.inner.mode == "pinned"
-    return template(
+    return fragment(
         "relay/client.j2",
         service=service,
         authority="" if pinned else f"{TLS}/inner-ca.pem",
@@ -197,7 +207,7 @@ def _inner_client(organisation: Organisation, service: str, receivers: tuple[str
         implicit=False,
         source="",
         passwords="",
-    ).rstrip("\n")
+    )
 
 
 def _relay_maps(organisation: Organisation) -> Iterator[Map]:
@@ -242,7 +252,9 @@ def _passwords(organisation: Organisation) -> Iterator[File]:
     auth = organisation.hub.auth
     if auth is not None:
         password = secret(auth.password_ref, organisation.folder, os.environ)
-        yield File(PASSWORDS, f"{hub_next_hop(organisation)} {auth.user}:{password}\n", mode=0o600, secret=True)
+        row = (hub_next_hop(organisation), f"{auth.user}:{password}")
+        table_row(*row, "texthash")
+        yield File(PASSWORDS, f"{' '.join(row)}\n", mode=0o600, secret=True)
 
 
 def _health(organisation: Organisation, host: Host) -> Iterator[Health]:
@@ -324,14 +336,12 @@ def _mail_settings(organisation: Organisation, host: Host) -> Iterator[Settings]
     yield Settings(MASTER, "master.cf", tuple(_mail_services(organisation, host)))
 
 
-def _mail_services(organisation: Organisation, host: Host) -> Iterator[tuple[str, str | None]]:
+def _mail_services(organisation: Organisation, host: Host) -> Iterator[tuple[str, Written | None]]:
     """The two services of the inner hop; taken away while there is no certificate for them."""
     ready = inner_is_open(organisation, host)
     port = organisation.inner.mail_port
     for address in inner_addresses(organisation, host):
-        listener = _inner_listener(organisation, address, port, senders="", relaying="reject_unauth_destination")
-        # the relay has scanned this mail; a DMARC milter would refuse what the hub has rewritten (CJSM alters From)
-        listener += "\n  -o smtpd_milters="
+        listener = _inner_listener(organisation, address, "mail", senders=(), relaying=("reject_unauth_destination",))
         yield f"{bracketed(address)}:{port}/inet", listener if ready else None
     relays = tuple(relay.fqdn for relay in organisation.relays)
     yield "cjsm-inner/unix", _inner_client(organisation, "cjsm-inner", relays) if ready else None

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from cjsm_connect.results import CjsmError
 
+from .languages import setting, table_row
+
 
 class DesiredError(CjsmError):
     """Two concerns want different things of the same object."""
@@ -108,6 +110,10 @@ class Settings:
     group: str = "root"
     mode: int = 0o644
 
+    def __post_init__(self) -> None:
+        for name, value in self.entries:
+            setting(self.form, name, value)
+
     @property
     def key(self) -> str:
         return self.path
@@ -124,6 +130,10 @@ class Map:
     name: str
     rows: tuple[tuple[str, str], ...]
     kind: Literal["lmdb", "cidr", "pcre"] = "lmdb"
+
+    def __post_init__(self) -> None:
+        for key, value in self.rows:
+            table_row(key, value, self.kind)
 
     @property
     def key(self) -> str:

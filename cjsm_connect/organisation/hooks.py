@@ -12,7 +12,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, Field, model_validator
 
 from .addresses import address
-from .values import Name, Part, RemotePath, Several, refusal, remote_path
+from .values import Name, Part, RemotePath, Several, is_port, refusal, remote_path
 
 UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*\.(service|socket|timer)")
 LONGEST_ARGUMENT = 200
@@ -38,7 +38,7 @@ def _milter(value: str) -> str:
         remote_path(place)
         return value
     host, colon, port = place.rpartition(":")
-    if kind != "inet" or not colon or not port.isdigit() or not 1 <= int(port) <= 65535 or not _is_loopback(host):
+    if kind != "inet" or not colon or not is_port(port) or not _is_loopback(host):
         raise refusal("unix:/PATH, or inet:127.0.0.1:PORT on the relay itself: mail must not leave it unscanned")
     return value
 

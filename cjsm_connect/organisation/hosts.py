@@ -19,8 +19,8 @@ from .values import (
     Port,
     RemotePath,
     SecretReference,
-    Text,
     TimeOfDay,
+    User,
     refusal,
 )
 
@@ -31,7 +31,7 @@ ASSESSED_RELEASES = ("bullseye",)
 class Ssh(Part):
     """How a host is reached. Its key comes from a file or from the agent; host keys are pinned elsewhere."""
 
-    user: Text
+    user: User
     port: Port = 22
     key_file: Path | None = None
     agent: bool = False

@@ -31,10 +31,16 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
+def _log_in(value: str) -> str:
+    if ":" in value:
+        raise refusal("a log-in without a colon: Postfix takes what follows one for the password (SASL_README)")
+    return value
+
+
 class Auth(Part):
     """Log-in at the hub, if its operator asks for one; the password stays where the reference says."""
 
-    user: Text
+    user: Annotated[Text, AfterValidator(_log_in)]
     password_ref: SecretReference
 
 

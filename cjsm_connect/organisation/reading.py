@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ from .draft import Draft, examine
 from .model import Organisation
 from .problems import OrganisationError, Problem
 from .references import is_inside, referred_files
+from .values import CONTROLS
 
 FILE_NAME = "organisation.toml"
 ENCODING = "utf-8-sig"
@@ -107,4 +109,12 @@ def secret(reference: str, folder: Path, environment: Mapping[str, str]) -> str:
     if not found:
         where = f"environment variable {place}" if kind == "env" else f"file {place}"
         raise CjsmError(f"A secret is expected in the {where}; nothing was found there. Set it, then try again.")
-    return found.removesuffix("\n")
+    return _one_line(found.removesuffix("\n").removesuffix("\r"), kind, place)
+
+
+def _one_line(found: str, kind: str, place: str) -> str:
+    """A secret is one line: what came after it would be a line of its own wherever it is written."""
+    if not found or any(unicodedata.category(character) in CONTROLS for character in found):
+        where = f"environment variable {place}" if kind == "env" else f"file {place}"
+        raise CjsmError(f"The secret in the {where} is expected to be one line; it is empty or more.")
+    return found

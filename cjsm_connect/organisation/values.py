@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Annotated, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
@@ -24,6 +24,13 @@ sys.modules.setdefault(_no_plugins.__name__, _no_plugins)
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 SECRET_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
+# No quote, no percent sign, no query: such an address stands in files of apt and freshclam (RFC 3986, 3.3, and less)
+URL = re.compile(
+    r"(?P<scheme>(?i:https?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>[0-9]+))?(?P<path>(/[A-Za-z0-9._~+=@,:-]*)*)"
+)
+CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+"""Marks that turn the direction of what follows them (UAX 9), so that a text is not what it looks like."""
 SHA256_DIGITS = 64
 
 T = TypeVar("T")
@@ -47,7 +54,7 @@ def refusal(expected: str, found: str | None = None) -> PydanticCustomError:
 def _text(value: str) -> str:
     if not value.strip():
         raise refusal("a text that is not empty")
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+    if any(unicodedata.category(character) in CONTROLS or character in TURNS for character in value):
         raise refusal("a text of one line, without control characters")
     return value.strip()
 
@@ -173,16 +180,28 @@ def _secret_reference(value: str) -> str:
 
 
 def _url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError as error:
-        raise refusal("an address such as http://mirror.council.example/debian") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or re.search(r"\s", value):
-        raise refusal("an address such as http://mirror.council.example/debian")
-    if parts.username or parts.password:
+    """http or https, a host, perhaps a port and a plain path; scheme and host in lower case."""
+    expected = "an address such as http://mirror.council.example/debian, of letters, digits and ._~+=@,:/- only"
+    if "@" in value.partition("://")[2].partition("/")[0]:
         raise refusal("an address without a user name or password in it", "one with credentials (not shown)")
-    return value
+    found = URL.fullmatch(value)
+    if not found or not _is_host(found["host"]) or (found["port"] and not is_port(found["port"])):
+        raise refusal(expected)
+    port = f":{found['port']}" if found["port"] else ""
+    return f"{found['scheme'].lower()}://{found['host'].lower()}{port}{found['path']}"
+
+
+def _is_host(text: str) -> bool:
+    """An IPv6 address in brackets, an IPv4 address, or a name of plain labels, whole or of one label."""
+    if text.startswith("["):
+        return is_address(text[1:-1]) and ":" in text
+    labels = text.lower().split(".")
+    return is_address(text) or (not labels[-1].isdigit() and all(map(LABEL.fullmatch, labels)))
+
+
+def is_port(text: str) -> bool:
+    """Whether a text is a TCP or UDP port: ASCII digits, 1 to 65535."""
+    return bool(re.fullmatch("[0-9]{1,5}", text)) and 1 <= int(text) <= 65535
 
 
 def remote_path(value: str) -> str:
@@ -200,10 +219,17 @@ def _telephone(value: str) -> str:
 
 def _endpoint(value: str) -> str:
     host, colon, port = value.rpartition(":")
-    if not colon or not port.isdigit() or not 1 <= int(port) <= 65535:
+    if not colon or not is_port(port):
         raise refusal("HOST:PORT, such as syslog.council.example:6514")
-    if not is_address(host.strip("[]")):
-        domain_name(host)
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if is_address(bare):
+        return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
+    return f"{domain_name(host)}:{port}"
+
+
+def _user(value: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}", value):
+        raise refusal("the name of a user on that host, of letters, digits and _.@+-")
     return value
 
 
@@ -223,3 +249,4 @@ Telephone = Annotated[str, AfterValidator(_telephone)]
 Text = Annotated[str, AfterValidator(_text)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 Url = Annotated[str, AfterValidator(_url)]
+User = Annotated[str, AfterValidator(_user)]

@@ -16,6 +16,7 @@ from typing import Any
 import testinfra
 
 from cjsm_connect import ending, remote
+from cjsm_connect.desired.languages import ssh_value
 from cjsm_connect.organisation import Host, Organisation, Vantage, secret
 from cjsm_connect.probes import programs
 from cjsm_connect.results import CjsmError
@@ -160,7 +161,7 @@ def ssh_configuration(organisation: Organisation, folder: Path) -> str:
         "  ServerAliveInterval 5",
         "  ServerAliveCountMax 3",
         "  StrictHostKeyChecking yes",
-        f'  UserKnownHostsFile "{organisation.known_hosts}"',
+        f"  UserKnownHostsFile {ssh_value(organisation.known_hosts)}",
         "  GlobalKnownHostsFile none",
         "  UpdateHostKeys no",
         "  ForwardAgent no",
@@ -169,7 +170,7 @@ def ssh_configuration(organisation: Organisation, folder: Path) -> str:
         "  ControlPersist 60",
         f'  ControlPath "{folder}/%C"',
     ]
-    included = [f'Include "{organisation.ssh_config}"'] if organisation.ssh_config else []
+    included = [f"Include {ssh_value(organisation.ssh_config, pattern=True)}"] if organisation.ssh_config else []
     return "\n".join([*blocks, *common, *included, *_exchanges()]) + "\n"
 
 
@@ -188,8 +189,8 @@ def _exchanges() -> list[str]:
 
 def _block(place: Place) -> str:
     key = place.ssh.key_file
-    lines = [f"Host {place.address}", f"  User {place.ssh.user}", f"  Port {place.ssh.port}"]
-    lines += [f'  IdentityFile "{key}"'] if key else []
+    lines = [f"Host {place.address}", f"  User {ssh_value(place.ssh.user)}", f"  Port {place.ssh.port}"]
+    lines += [f"  IdentityFile {ssh_value(key)}"] if key else []
     lines += [] if place.ssh.agent else ["  IdentitiesOnly yes", "  IdentityAgent none"]
     return "\n".join(lines)
 

@@ -70,7 +70,7 @@ def test_own_signature_files_take_the_place_of_the_public_databases() -> None:
     text = content(wanted(), FRESHCLAM)
     assert "DatabaseCustomURL http://mirror.outside.example/clamav/lab.hdb\n" in text
     assert "ExcludeDatabase main\n" in text
-    assert '"lab.hdb" "lab.ndb"' in content(wanted(), WAIT)
+    assert "lab.hdb lab.ndb; do" in content(wanted(), WAIT)
 
 
 def test_a_mirror_is_used_instead_of_the_public_servers() -> None:
@@ -85,7 +85,7 @@ def test_without_a_mirror_the_public_databases_are_fetched_through_the_proxy() -
     assert settings(state, FRESHCLAM)["DatabaseMirror"] == "database.clamav.net"
     assert settings(state, FRESHCLAM)["HTTPProxyServer"] == "http://192.0.2.80"
     assert settings(state, FRESHCLAM)["HTTPProxyPort"] == "3128"
-    assert '"main.c[lv]d" "daily.c[lv]d"' in content(state, WAIT)
+    assert "'main.c[lv]d' 'daily.c[lv]d'; do" in content(state, WAIT)
 
 
 def test_the_public_databases_need_more_memory_than_a_few_own_signatures() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,22 @@ def test_security_fixes_and_point_releases_take_the_place_of_debians_own_list() 
     assert text.index("#clear Unattended-Upgrade::Origins-Pattern;") < text.index("Origins-Pattern {")
     assert "codename=${distro_codename}-security,label=Debian-Security" in text
     assert '"origin=Debian,codename=${distro_codename},label=Debian"' in text
+
+
+@pytest.mark.skipif(not shutil.which("apt-config"), reason="needs apt")
+def test_apt_itself_reads_the_proxy_and_nothing_more(tmp_path: Path) -> None:
+    proxy = "http://[2001:db8::80]:3128/~a+b=c,d@e//"
+    listed = [_apt(tmp_path, wanted("relay", estate={"proxy": address})) for address in ("http://192.0.2.80", proxy)]
+    assert listed[0].keys() == listed[1].keys()
+    assert listed[1]["Acquire::https::Proxy"] == listed[1]["Acquire::http::Proxy"] == proxy
+
+
+def _apt(folder: Path, state: Desired) -> dict[str, str]:
+    """Every setting as apt-config(8) reads our file beside its own defaults."""
+    (folder / "apt.conf").write_text(content(state, APT))
+    argv = ["apt-config", "-c", str(folder / "apt.conf"), "dump"]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    return {line.partition(" ")[0]: line.partition(" ")[2].strip(' ";') for line in said.splitlines()}
 
 
 def test_apt_goes_through_the_declared_proxy_only() -> None:

@@ -18,12 +18,14 @@ from cjsm_connect.desired import (
     Settings,
     masked,
 )
+from cjsm_connect.desired.languages import POSTFIX
 from cjsm_connect.desired.snapshot import map_set, sha256
 
 FILE = File("/etc/x.conf", "a\n")
 SECRET = File("/etc/password", "hunter2\n", mode=0o600, secret=True)
 MAIN = File("/etc/postfix/main.cf", "# ours\nsmtpd_tls_security_level = encrypt\nrelayhost =\n")
-MASTER = Settings("/etc/postfix/master.cf", "master.cf", (("2525/inet", "2525 inet n - y - - smtpd\n  -o a=b"),))
+LISTENER = POSTFIX.written("2525 inet n - y - - smtpd\n  -o a=b")
+MASTER = Settings("/etc/postfix/master.cf", "master.cf", (("2525/inet", LISTENER),))
 FOLDER = Directory("/etc/cjsm/tls", mode=0o700)
 OLD = Absent("/etc/old")
 TABLE = Map("transport", (("cjsm.net", "cjsm:[hub]"), ("council.example", "inner:[mail]")))

@@ -23,7 +23,7 @@ ZONED = [
     "2001:db8::1%;}",
     "::%",
 ]
-READERS = {"ip_address", "ip_network", "ip_interface", "IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"}
+READERS = {"ip_address", "ip_network", "ip_interface", "IPv6Address", "IPv6Interface"}
 ROOMS = ("cjsm_connect", "deploys", "checks", "faults", "inventories")
 ON_HOSTS, IN_THE_LAB = "cjsm_connect/remote/", ("cjsm_connect/lab/", "cjsm_connect/bench/")
 THE_PLACE = "cjsm_connect/organisation/addresses.py"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from cjsm_connect.organisation.values import domain_name, email_address, fingerprint
+from cjsm_connect.organisation.values import Endpoint, Url, domain_name, email_address, fingerprint
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,83 @@ def test_a_fingerprint_is_kept_as_postfix_prints_it(written: str) -> None:
 def test_what_is_no_sha256_is_refused(written: object) -> None:
     with pytest.raises(PydanticCustomError):
         fingerprint(written)
+
+
+HOSTILE_URLS = [
+    'http://192.0.2.80:3128/";APT::Update::Pre-Invoke{"id";};//',
+    "http://192.0.2.80:3128/;",
+    "http://192.0.2.80:3128/{}",
+    "http://192.0.2.80:3128/a\nb",
+    "http://192.0.2.80:3128/\n",
+    "http://192.0.2.80\n:3128",
+    "http://192.0.2.80:3128/ a",
+    "http://192.0.2.80:3128/a?b",
+    "http://192.0.2.80:3128/a#b",
+    "http://192.0.2.80:3128/%0a",
+    "http://192.0.2.80:3128/\\",
+    "http://192.0.2.80:3128/'",
+    "http://192.0.2.80:0/",
+    "http://192.0.2.80:65536/",
+    "http://192.0.2.80:٣١٢٨/",
+    "http://192.0.2.80:/",
+    "http://192.0.2.800/",
+    "http://[fe80::1%\nx]/",
+    "http://[fe80::1%25eth0]/",
+    "http://[192.0.2.1]/",
+    "http://mirror..example/",
+    "http://-mirror.example/",
+    "http://mirror.example;/",
+    "http://$(id).example/",
+    "ftp://mirror.example/",
+    "http:mirror.example",
+    "http:///path",
+    "http://",
+    " http://mirror.example",
+]
+
+
+@pytest.mark.parametrize("written", HOSTILE_URLS)
+def test_an_address_with_anything_that_a_configuration_could_read_is_refused(written: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Url).validate_python(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("http://192.0.2.80:3128", "http://192.0.2.80:3128"),
+        ("HTTP://Mirror.Example/Debian/", "http://mirror.example/Debian/"),
+        ("https://[2001:DB8::1]:8443/a_b-c/~d+e", "https://[2001:db8::1]:8443/a_b-c/~d+e"),
+        ("http://mirror/debian", "http://mirror/debian"),
+    ],
+)
+def test_an_address_is_kept_with_scheme_and_host_in_lower_case(written: str, kept: str) -> None:
+    assert TypeAdapter(Url).validate_python(written) == kept
+
+
+@pytest.mark.parametrize("port", ["٦٥١٤", "²", "0", "+1", " 6514", "6514\n", "65536", "", "６５１４"])
+@pytest.mark.parametrize("host", ["syslog.example", "192.0.2.1", "[2001:db8::1]"])
+def test_an_endpoint_has_a_port_of_plain_digits(host: str, port: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Endpoint).validate_python(f"{host}:{port}")
+
+
+@pytest.mark.parametrize(
+    "host", ['syslog"x.example', "[[::1]]", "[192.0.2.1", "sys\nlog.example", 'syslog.example" a="b', ""]
+)
+def test_an_endpoint_has_a_host_of_plain_letters(host: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Endpoint).validate_python(f"{host}:6514")
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("SYSLOG.example.:6514", "syslog.example:6514"),
+        ("[2001:db8::1]:6514", "[2001:db8::1]:6514"),
+        ("2001:db8::1:6514", "[2001:db8::1]:6514"),
+        ("192.0.2.1:6514", "192.0.2.1:6514"),
+    ],
+)
+def test_an_endpoint_is_kept_so_that_its_port_can_be_told(written: str, kept: str) -> None:
+    assert TypeAdapter(Endpoint).validate_python(written) == kept
