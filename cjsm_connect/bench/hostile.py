@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from cjsm_connect.evidence import SIGNATURE_FILES, archive, bundle
 from cjsm_connect.evidence.keys import EvidenceKey
@@ -71,8 +71,12 @@ def archives(genuine: bytes) -> dict[str, tuple[bytes, str]]:
         "a size below zero": (negative(), "plain files only"),
         "as much as is read, in one file": (
             tar(entry("results.json", size=archive.MOST_BYTES - 20_000)),
-            "not an evidence bundle",
+            "not written in the one form",
         ),
+        **{
+            name: (data, "one form|plain tar|plain files only|no bundle uses|after its files")
+            for name, data in respelled(genuine)
+        },
         "more than any bundle": (b"\0" * (archive.MOST_BYTES + 1), "larger than 32 MiB"),
     }
 
@@ -116,6 +120,72 @@ def padded(hidden: bytes) -> bytes:
     made = bytearray(tar(entry("results.json", size=1)))
     made[513 : 513 + len(hidden)] = hidden
     return bytes(made)
+
+
+def respelled(genuine: bytes) -> Iterator[tuple[str, bytes]]:
+    """The same files, spelled in another way: some programs read them as we would, some as something else."""
+    with tarfile.open(fileobj=io.BytesIO(genuine)) as whole:
+        size = whole.getmembers()[0].size
+    octal = b"%o" % size
+    for name, field in {
+        "a size of Python's octal": b"0o" + octal,
+        "a size with a sign": b"+" + octal,
+        "a size in base 256": b"\x80" + size.to_bytes(11, "big"),
+        "a size with spaces": octal.rjust(11) + b" ",
+        "a size without zeros": octal,
+        "a size with an end and more": octal.rjust(7, b"0") + b"\0" + b"7777",
+    }.items():
+        yield name, changed(genuine, 124, field.ljust(12, b"\0"))
+    for name, (at, field) in {
+        "a mode that runs": (100, b"0004755\0"),
+        "an owner": (108, b"0001750\0"),
+        "an owner's name": (265, b"operator"),
+        "a time of one file": (136, b"00000000001\0"),
+        "a time below zero": (136, b"\xff" * 12),
+        "a prefix": (345, b"."),
+        "a prefix that climbs": (345, b".."),
+        "a name behind the name": (90, b"../../etc"),
+        "a link's target in a plain file": (157, b"/etc/shadow"),
+        "an old type": (156, b"\0"),
+        "a contiguous file": (156, b"7"),
+        "a hard link": (156, b"1"),
+        "GNU's magic": (257, b"ustar  \0"),
+        "no magic": (257, bytes(8)),
+        "a device number": (329, b"0000001\0"),
+        "something in the last bytes": (500, b"x"),
+    }.items():
+        yield name, changed(genuine, at, field)
+    yield "a checksum with signs", genuine[:148] + b" " + genuine[148:154].lstrip(b"0").rjust(5) + genuine[154:]
+    yield "more zeros at the end", genuine + bytes(10240)
+    yield "a block more", genuine + bytes(512)
+    yield "fewer zeros at the end", genuine[:-512]
+    yield "Python's own form", repacked(genuine, tarfile.USTAR_FORMAT)
+    yield "GNU's form", repacked(genuine, tarfile.GNU_FORMAT)
+    yield "an extended form", repacked(genuine, tarfile.PAX_FORMAT, pax_headers={"comment": "x"})
+    yield "another order", repacked(genuine, tarfile.USTAR_FORMAT, backwards=True)
+    yield "two archives in one", genuine + genuine
+
+
+def changed(archive_: bytes, at: int, field: bytes) -> bytes:
+    """The first header with another field and its right checksum."""
+    header = bytearray(archive_[:512])
+    header[at : at + len(field)] = field
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * 0x20)
+    return bytes(header) + archive_[512:]
+
+
+def repacked(
+    genuine: bytes, form: int, *, backwards: bool = False, pax_headers: Mapping[str, str] | None = None
+) -> bytes:
+    """All files, as a library writes them."""
+    buffer = io.BytesIO()
+    files = archive.unpack(genuine)
+    with tarfile.open(fileobj=buffer, mode="w", format=form, pax_headers=pax_headers) as made:
+        for name in sorted(files, reverse=backwards):
+            one = tarfile.TarInfo(name)
+            one.size = len(files[name])
+            made.addfile(one, io.BytesIO(files[name]))
+    return buffer.getvalue()
 
 
 def negative() -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 from cjsm_connect.engineer.criteria import Criteria
 from cjsm_connect.engineer.judgement import Decision, Reason, decision, moment, reasons
-from cjsm_connect.evidence import DSSE, LARGEST_KEY, EvidenceError, Refused, archive, keys, read_file, shown
+from cjsm_connect.evidence import DSSE, LARGEST_KEY, EvidenceError, Refused, archive, dsse, keys, read_file, shown
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify_files
 from cjsm_connect.results import CjsmError
@@ -139,11 +139,7 @@ def _keyid(files: Mapping[str, bytes]) -> str:
     """Which key the envelope says it is by. Only chooses the key; the signature decides."""
     if DSSE not in files:
         raise Refused(f"not an evidence bundle: {DSSE} missing")
-    signatures = parse_object(files[DSSE], DSSE).get("signatures")
-    first = signatures[0] if isinstance(signatures, list) and signatures else None
-    if not isinstance(first, dict) or not isinstance(first.get("keyid"), str):
-        raise Refused(f"{DSSE}: expected each signature to be an object with keyid and sig")
-    return str(first["keyid"])
+    return dsse.keyid(files[DSSE])
 
 
 def _key_for(desk: Desk, keyid: str) -> bytes:

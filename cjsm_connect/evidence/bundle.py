@@ -64,16 +64,36 @@ Compare the fingerprint in evidence.pub with the one on the hand-signed sheet. T
 
     cjsm verify BUNDLE.tar --key evidence.pub
 
-or, trusting only openssl, jq and sha256sum, in an empty folder after `tar -xf BUNDLE.tar`:
+or, trusting only openssl, jq, coreutils and GNU tar, in an empty folder after `tar -xf BUNDLE.tar`, with each line:
 
+"""
+
+BY_HAND = """\
     openssl cms -verify -binary -inform DER -in statement.cms -content statement.json \\
         -CAfile evidence.pub -out /dev/null
     jq -r '.subject[] | .digest.sha256 + "  " + .name' statement.json | sha256sum --check --strict
+    { jq -r '.subject[].name' statement.json; ls statement.cms statement.dsse.json statement.json statement.tsr; } |
+        LC_ALL=C sort | tar --format=ustar --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=./statement.json \\
+        -cf - -T - | cmp - BUNDLE.tar
+    jq -r .payload statement.dsse.json | base64 -d | cmp - statement.json
+    jq -r '.signatures[].sig' statement.dsse.json | base64 -d > dsse.sig
+    openssl x509 -in evidence.pub -noout -pubkey > key.pem
+    { printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < statement.json)"; cat statement.json; } |
+        openssl dgst -sha256 -verify key.pem -signature dsse.sig
+    jq -e '.predicate | (.not_before | fromdate) - 300 <= now and now <= (.not_after | fromdate)' statement.json
+"""
+
+AND_SO = """
+All must succeed (but `ls`, where there is no timestamp). They say: signed with that key, whose certificate is in date;
+every file as signed; no other file, and no other archive than `cjsm evidence` writes; signed again as DSSE, for
+programs; still valid. A timestamp is verified with its authority's root:
+
+    openssl ts -verify -data statement.cms -in statement.tsr -CAfile ROOT.pem
 """
 
 
-README += PROOF
-REDACTED_README += PROOF
+README += PROOF + BY_HAND + AND_SO
+REDACTED_README += PROOF + BY_HAND + AND_SO
 
 
 def sign(files: Mapping[str, bytes], statement: Statement, key: EvidenceKey) -> dict[str, bytes]:

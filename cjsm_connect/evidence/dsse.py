@@ -14,20 +14,18 @@ from .keys import key_identifier
 from .strict_json import parse_object, readable
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-MOST_SIGNATURES = 16
 ALGORITHM = ec.ECDSA(hashes.SHA256())
 
 
 def sign(payload: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
     """The envelope, as JSON."""
     signature = key.sign(_pre_authentication_encoding(payload), ALGORITHM)
-    return readable(
-        {
-            "payloadType": PAYLOAD_TYPE,
-            "payload": _encode(payload),
-            "signatures": [{"keyid": key_identifier(key.public_key()), "sig": _encode(signature)}],
-        }
-    )
+    return _written(payload, key_identifier(key.public_key()), signature)
+
+
+def _written(payload: bytes, keyid: str, signature: bytes) -> bytes:
+    signatures = [{"keyid": keyid, "sig": _encode(signature)}]
+    return readable({"payloadType": PAYLOAD_TYPE, "payload": _encode(payload), "signatures": signatures})
 
 
 def verify(envelope: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
@@ -40,23 +38,30 @@ def verify(envelope: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
     if document.get("payloadType") != PAYLOAD_TYPE:
         raise Refused(f"{DSSE}: expected payloadType {PAYLOAD_TYPE}, found {shown(document.get('payloadType'))}")
     payload = _decode(document.get("payload"), "payload")
-    signatures = _signatures(document.get("signatures"))
-    ours = [signature for keyid, signature in signatures if keyid == key_identifier(key)]
-    if not ours:
-        named = ", ".join(shown(keyid, 64) for keyid, _ in signatures)
-        raise Refused(f"{DSSE}: signed by another key: expected {key_identifier(key)}, found {named}")
-    if not any(_is_by(key, signature, payload) for signature in ours):
+    keyid, signature = _signature(document.get("signatures"))
+    if keyid != key_identifier(key):
+        raise Refused(f"{DSSE}: signed by another key: expected {key_identifier(key)}, found {shown(keyid, 64)}")
+    if not _is_by(key, signature, payload):
         raise Refused(f"{DSSE}: the signature does not match: statement or signature was changed after signing")
+    if _written(payload, keyid, signature) != envelope:
+        raise Refused(f"{DSSE}: not in the one form in which evidence is signed: other spaces, order or members")
     return payload
 
 
-def _signatures(entries: Any) -> list[tuple[str, bytes]]:
-    if not isinstance(entries, list) or not 1 <= len(entries) <= MOST_SIGNATURES:
-        raise Refused(f"{DSSE}: expected a list of 1 to {MOST_SIGNATURES} signatures")
-    return [_signature(entry) for entry in entries]
+def keyid(envelope: bytes) -> str:
+    """Which key the envelope says it is by. Only chooses among keys; the signature decides.
+
+    Raises:
+        Refused: not an envelope with one signature.
+    """
+    return _signature(parse_object(envelope, DSSE).get("signatures"))[0]
 
 
-def _signature(entry: Any) -> tuple[str, bytes]:
+def _signature(entries: Any) -> tuple[str, bytes]:
+    """The one signature. DSSE knows several; another's could be the one that somebody else's program looks at."""
+    if not isinstance(entries, list) or len(entries) != 1:
+        raise Refused(f"{DSSE}: expected a list of 1 signature")
+    entry = entries[0]
     if not isinstance(entry, dict) or not isinstance(entry.get("keyid"), str):
         raise Refused(f"{DSSE}: expected each signature to be an object with keyid and sig")
     return entry["keyid"], _decode(entry.get("sig"), "sig")

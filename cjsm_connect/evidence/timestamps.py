@@ -53,6 +53,17 @@ def verified(reply: bytes, signature: bytes, roots: Roots) -> datetime:
     return found.tst_info.gen_time
 
 
+def fitting(reply: bytes, signature: bytes) -> None:
+    """Return if this is a timestamp over the signature, whoever made it: nothing else may lie beside the signatures.
+
+    Raises:
+        Refused: too large, no timestamp, or over something else.
+    """
+    found = _granted(reply)
+    if found.tst_info.message_imprint.message != request(signature).message_imprint.message:
+        raise Refused(f"{TIMESTAMP}: the token is over something else than this signature")
+
+
 def roots_of(pem: bytes, name: str) -> list[x509.Certificate]:
     """The authorities in a PEM file.
 

@@ -80,6 +80,8 @@ def verify_files(
         doubts += _result_problems(files, statement)
     doubts += [*_time_problems(statement, now), *_nonce_problems(statement, nonce)]
     doubts += [*_organisation_problems(statement, reader.whose), *_catalogue_problems(statement, reader.catalogue)]
+    if not reader.authorities:
+        doubts += _timestamp_problems(files)
     stamped = _stamped(files, statement, reader.authorities) if reader.authorities else None
     if isinstance(stamped, str):
         return Verification((*doubts, stamped), statement, files)
@@ -112,6 +114,15 @@ def _signature_problems(files: Mapping[str, bytes], key: ec.EllipticCurvePublicK
         yield f"{STATEMENT} was changed after signing: it differs from the statement in {DSSE}"
     try:
         cms.verify(files[CMS], files[STATEMENT], key)
+    except Refused as refusal:
+        yield str(refusal)
+
+
+def _timestamp_problems(files: Mapping[str, bytes]) -> Iterator[str]:
+    """No signature of ours covers it, so that it must be a timestamp over them and nothing else."""
+    try:
+        if TIMESTAMP in files:
+            timestamps.fitting(files[TIMESTAMP], files[CMS])
     except Refused as refusal:
         yield str(refusal)
 
