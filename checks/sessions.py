@@ -56,7 +56,8 @@ def _not_relayed(reply: Mapping[str, Any]) -> bool:
 
 
 def turned_away(outcome: Outcome) -> bool:
-    """Did the other side end it: by a TLS alert, 5yz, hanging up, or 421 4.7.x, Postfix's word for a certificate?"""
+    """Did the other side end it: by a TLS alert, 5yz, hanging up, or 421 or 450 4.7.x, Postfix's and our word for a
+    certificate?"""
     if (outcome.get("tls") or {}).get("error"):
         return True
     last = _spoken(outcome)[-1:]
@@ -64,8 +65,8 @@ def turned_away(outcome: Outcome) -> bool:
 
 
 def _security(reply: Mapping[str, Any]) -> bool:
-    """421 with an enhanced code of X.7.X, security and policy (RFC 3463): not a busy server."""
-    return bool(reply["code"] == 421 and reply["text"].startswith("4.7."))
+    """421 or 450 with an enhanced code of X.7.X, security and policy (RFC 3463): not a busy server."""
+    return bool(reply["code"] in (421, 450) and reply["text"].startswith("4.7."))
 
 
 def _spoken(outcome: Outcome) -> list[Mapping[str, Any]]:

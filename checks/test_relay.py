@@ -187,13 +187,13 @@ def test_hub_listener_mutual_tls(seen: Seen, verdict: Verdict) -> None:
     role="relay",
     title="Source address and public key are both asked, and everything else is refused",
     remedy="cjsm apply, which sets smtpd_client_restrictions of the hub's listener: check_client_access, "
-    "check_ccert_access, reject",
+    "check_ccert_access, check_client_access, reject",
 )
 def test_hub_listener_identity(seen: Seen, verdict: Verdict) -> None:
     name = hub_listener(seen.organisation, seen.host)
     service(seen, verdict, name, "smtpd")
     order = [part.split()[0] for part in _clients(seen)]
-    wanted = ["check_client_access", "check_ccert_access", "reject"]
+    wanted = ["check_client_access", "check_ccert_access", "check_client_access", "reject"]
     verdict(order == wanted, expected=", ".join(wanted), observed=", ".join(order) or "no restriction")
     verdict(option(seen, name, "smtpd_delay_reject") == "yes", expected="judged after STARTTLS", observed="before it")
     digest = option(seen, name, "smtpd_tls_fingerprint_digest")

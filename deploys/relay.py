@@ -28,6 +28,7 @@ from cjsm_connect.organisation.routes import (
     inner_addresses,
     inner_is_open,
 )
+from cjsm_connect.remote.unknown_keys import PUT_OFF
 
 MAIN = "/etc/postfix/main.cf"
 MASTER = "/etc/postfix/master.cf"
@@ -42,6 +43,9 @@ Restrictions = tuple[str, ...]
 # settings of an administrator's own Postfix that are not a matter of taste
 WRITTEN_DOWN = (("smtp_tls_loglevel", "1"), ("smtpd_tls_loglevel", "1"), ("smtpd_tls_received_header", "yes"))
 NO_SMUGGLING = (("smtpd_forbid_bare_newline", "normalize"), ("smtpd_forbid_unauth_pipelining", "yes"))
+# a hub that is told this keeps the mail and comes again; its operator reads what to do (RFC 5321 4.2.1, RFC 3463 X.7.1)
+UNKNOWN_KEYS = "hub_unknown_keys"
+UNKNOWN_KEY = f"450 4.7.1 {PUT_OFF} here yet; tell this organisation its fingerprint, and try again"
 SELF_TEST = POSTFIX.words("check_recipient_access", f"lmdb:{MAPS}/self_test")
 
 
@@ -116,10 +120,14 @@ def _master(organisation: Organisation, host: Host) -> str:
 def _hub_listener(organisation: Organisation, host: Host) -> Written:
     """`cidr` says DUNNO or REJECT, then the public key says OK, or all others are refused (access(5)).
 
+    A hub of which the key alone is unknown has renewed it: 450, so that it keeps the mail until the key is declared.
+
     Testers are let in beside the hub, up to RCPT: to begin a message is the hub's alone. So a tester's address or key
     in a wrong place refuses too much, never too little.
     """
     known = ("reject_unlisted_recipient",) if organisation.recipients.mode == "file" else _asked()
+    admitted = "admitted" if organisation.hub.testers else "hub"
+    renewed = POSTFIX.words("check_client_access", f"cidr:{MAPS}/{UNKNOWN_KEYS}")
     return fragment(
         "relay/listener.j2",
         service="cjsm-listener",
@@ -127,8 +135,9 @@ def _hub_listener(organisation: Organisation, host: Host) -> Written:
         port=organisation.hub.listen_port,
         authority=f"{TLS}/hub-ca.pem",
         chain=f"{TLS}/hub.chain.pem",
-        clients=_known_as("admitted" if organisation.hub.testers else "hub"),
-        messages=_known_as("hub") if organisation.hub.testers else (),
+        clients=(*_known_as(admitted), renewed, "reject"),
+        messages=(*_known_as("hub"), "reject") if organisation.hub.testers else (),
+        key_logged=True,
         scanned=True,
         senders=(),
         relaying=(SELF_TEST, "reject_unauth_destination"),
@@ -138,7 +147,7 @@ def _hub_listener(organisation: Organisation, host: Host) -> Written:
 
 def _known_as(who: str) -> Restrictions:
     address = POSTFIX.words("check_client_access", f"cidr:{MAPS}/{who}_sources")
-    return address, POSTFIX.words("check_ccert_access", f"lmdb:{MAPS}/{who}_certificates"), "reject"
+    return address, POSTFIX.words("check_ccert_access", f"lmdb:{MAPS}/{who}_certificates")
 
 
 def _asked() -> Restrictions:
@@ -174,6 +183,7 @@ def _inner_listener(
         chain=f"{TLS}/inner.chain.pem",
         clients=(*clients, *key) if pinned else clients,
         messages=(),
+        key_logged=False,
         senders=senders,
         relaying=relaying,
         recipients=(),
@@ -214,6 +224,7 @@ def _relay_maps(organisation: Organisation) -> Iterator[Map]:
     """Who may speak to which listener, and what the mail servers may ask for."""
     yield _admitted("hub_sources", organisation.hub.sources, "only the CJSM hub connects here")
     yield Map("hub_certificates", tuple((fingerprint, "OK") for fingerprint in organisation.hub.fingerprints))
+    yield _said(UNKNOWN_KEYS, organisation.hub.sources, UNKNOWN_KEY, "this client is not the CJSM hub")
     yield from _with_testers(organisation)
     yield from _inner_maps(organisation, organisation.mail_servers)
     yield Map("inner_destinations", tuple((name, "OK") for name in CJSM_DOMAINS))
@@ -243,7 +254,11 @@ def _inner_maps(organisation: Organisation, others: tuple[Host, ...]) -> Iterato
 
 def _admitted(name: str, addresses: tuple[Address, ...], why: str) -> Map:
     """DUNNO for these addresses, so that the next restriction is asked too; REJECT for all others (cidr_table(5))."""
-    rows = (*((str(address), "DUNNO") for address in addresses), *((net, f"REJECT {why}") for net in EVERYWHERE))
+    return _said(name, addresses, "DUNNO", why)
+
+
+def _said(name: str, addresses: tuple[Address, ...], action: str, why: str) -> Map:
+    rows = (*((str(address), action) for address in addresses), *((net, f"REJECT {why}") for net in EVERYWHERE))
     return Map(name, rows, "cidr")
 
 

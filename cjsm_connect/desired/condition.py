@@ -9,6 +9,7 @@ from typing import Any
 from cjsm_connect.desired import Desired
 from cjsm_connect.desired.snapshot import Snapshot
 from cjsm_connect.organisation import Organisation
+from cjsm_connect.organisation.renewal import WHAT_TO_DO, renewed, undeclared
 
 
 def queue(snapshot: Snapshot) -> dict[str, Any] | None:
@@ -27,6 +28,8 @@ def attention(organisation: Organisation, desired: Desired, snapshot: Snapshot) 
     """Sentences for what is beyond the organisation's own thresholds."""
     if snapshot.get("pending"):
         yield "a change waits to be confirmed; if nobody does, the host goes back by itself. Look again in two minutes"
+    for row in undeclared(organisation, snapshot.get("condition", {}).get("unknown_keys", ())):
+        yield f"the hub's mail waits: {renewed(row)}. {WHAT_TO_DO}"
     yield from _mail_waits(organisation, queue(snapshot) or {})
     for row in certificates(desired, snapshot):
         yield from _ends(organisation, row["name"], row["days"])

@@ -42,7 +42,7 @@ def collect(desired: Desired) -> Program:
 
 def condition(desired: Desired) -> Program:
     """One snapshot, with the mail that waits and the days that certificates last."""
-    return Program((*COLLECTOR, "condition"), "condition:collect", questions(desired), seconds=60)
+    return Program((*COLLECTOR, "unknown_keys", "condition"), "condition:collect", questions(desired), seconds=60)
 
 
 def packages(change: Change, desired: Desired, errand: Errand) -> Program:

@@ -18,6 +18,8 @@ from cjsm_connect.organisation.routes import (
 
 STRANGER = "192.0.2.254"  # an address that no table may admit (RFC 5737)
 FOREIGN_DOMAIN = "elsewhere.example"
+UNKNOWN_KEYS = "hub_unknown_keys"
+"""The table that says what a client with an unknown key is told, by its address."""
 
 PARAMETERS = (
     "address_verify_map",
@@ -105,6 +107,7 @@ def relay_lookups(organisation: Organisation, host: Host) -> Lookups:
         "hub_policy": _asked("cjsm/unix", "smtp_tls_policy_maps", (hub_next_hop(organisation), *CJSM_DOMAINS)),
         "inner_policy": _asked("inner/unix", "smtp_tls_policy_maps", inner_next_hops(organisation, host)),
         "hub_sources": _asked(hub, "smtpd_client_restrictions", sources),
+        "unknown_keys": {**_asked(hub, "smtpd_client_restrictions", sources), "table": UNKNOWN_KEYS},
         "inner_sources": _asked(inner, "smtpd_client_restrictions", (*mail, STRANGER)),
         "inner_destinations": _asked(inner, "smtpd_relay_restrictions", (*CJSM_DOMAINS, FOREIGN_DOMAIN)),
         "inner_senders": _asked(inner, "smtpd_sender_restrictions", (*organisation.domains.names, FOREIGN_DOMAIN)),

@@ -15,6 +15,7 @@ from cjsm_connect.desired.lacking import lacking
 from cjsm_connect.desired.planned import SCHEMA
 from cjsm_connect.operations import programs
 from cjsm_connect.organisation import Organisation
+from cjsm_connect.organisation.renewal import undeclared
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
@@ -66,6 +67,7 @@ def as_data(organisation: Organisation, item: Subject) -> dict[str, Any]:
         "attention": list(attention(organisation, item.desired, item.snapshot)),
         "queue": queue(item.snapshot),
         "certificates": certificates(item.desired, item.snapshot),
+        "unknown_keys": undeclared(organisation, item.snapshot.get("condition", {}).get("unknown_keys", ())),
         "lacking": list(lacking(item.desired, item.snapshot)),
         "waiting": list(item.desired.waiting),
     }

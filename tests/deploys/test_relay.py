@@ -6,8 +6,10 @@ import pytest
 
 from cjsm_connect.desired import Desired
 from cjsm_connect.desired.settings import merged
+from cjsm_connect.remote.unknown_keys import PUT_OFF
 from deploys.relay import MAIN, MASTER, PASSWORDS
 from tests.deploys.mail import answered, content, services, settings, table, wanted
+from tests.deploys.test_testers import TESTER
 from tests.made_up import FINGERPRINT, lab_file, organisation
 
 HUB_LISTENER = "198.51.100.10:4545"
@@ -32,7 +34,8 @@ def test_the_hub_must_come_from_its_address_with_its_key() -> None:
     order = (
         "check_client_access cidr:/etc/cjsm/maps/hub_sources, check_ccert_access lmdb:/etc/cjsm/maps/hub_certificates"
     )
-    assert f"smtpd_client_restrictions = {order}, reject" in listener
+    renewed = "check_client_access cidr:/etc/cjsm/maps/hub_unknown_keys"
+    assert f"smtpd_client_restrictions = {order}, {renewed}, reject }}" in listener
     assert "smtpd_tls_security_level=encrypt" in listener and "smtpd_tls_req_ccert=yes" in listener
     assert "smtpd_tls_CAfile=/etc/cjsm/tls/hub-ca.pem" in listener
 
@@ -41,6 +44,13 @@ def test_a_right_address_is_no_permission_yet() -> None:
     sources = table(wanted(answered(), "relay"), "hub_sources")
     assert sources.pop("203.0.113.21") == "DUNNO"
     assert set(sources) == {"0.0.0.0/0", "::/0"} and all(action.startswith("REJECT") for action in sources.values())
+
+
+def test_the_hub_alone_is_asked_to_come_again_when_its_key_is_unknown() -> None:
+    told = table(wanted(answered(hub={"testers": [TESTER]}), "relay"), "hub_unknown_keys")
+    assert told.pop("203.0.113.21").startswith(f"450 4.7.1 {PUT_OFF}")
+    assert set(told) == {"0.0.0.0/0", "::/0"} and all(action.startswith("REJECT") for action in told.values())
+    assert "smtpd_tls_loglevel=1,peercert" in master("relay")[HUB_LISTENER], "or nobody learns which key it was"
 
 
 def test_every_declared_key_of_the_hub_is_known() -> None:

@@ -28,7 +28,8 @@ TESTER = {
 }
 START, END = 1795165200, 1795626000  # the same, by `date -d ... +%s`
 MAPS = "/etc/cjsm/maps"
-HUB = f"check_client_access cidr:{MAPS}/hub_sources, check_ccert_access lmdb:{MAPS}/hub_certificates, reject"
+HUB = f"check_client_access cidr:{MAPS}/hub_sources, check_ccert_access lmdb:{MAPS}/hub_certificates"
+RENEWED = f"check_client_access cidr:{MAPS}/hub_unknown_keys"
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +144,9 @@ def listener(where):
 
 
 def test_testers_are_let_in_and_a_message_is_the_hubs_alone(where):
-    assert f"smtpd_client_restrictions = {HUB.replace('hub_', 'admitted_')} " in listener(where)
-    assert f"smtpd_data_restrictions = reject_unauth_pipelining, {HUB} " in listener(where)
-    assert f"smtpd_end_of_data_restrictions = {HUB} " in listener(where)
+    assert f"smtpd_client_restrictions = {HUB.replace('hub_', 'admitted_')}, {RENEWED}, reject " in listener(where)
+    assert f"smtpd_data_restrictions = reject_unauth_pipelining, {HUB}, reject " in listener(where)
+    assert f"smtpd_end_of_data_restrictions = {HUB}, reject " in listener(where)
 
 
 def test_the_tables_of_the_hub_know_no_tester(where):

@@ -53,3 +53,20 @@ def test_an_awaited_certificate_has_no_days_and_is_no_alarm():
 def test_a_host_that_could_not_be_looked_at_tells_nothing():
     assert queue({}) is None
     assert not list(said(DESIRED, {}))
+
+
+def test_a_hub_with_a_new_key_is_told_with_its_fingerprint_until_it_is_declared():
+    row = {
+        "key": ":".join(["5e"] * 32),
+        "name": "hub.cjsm.example",
+        "issuer": "operator",
+        "client": "unknown[192.0.2.1]",
+    }
+    row |= {"first": "2026-11-30T09:00:00.1+00:00", "last": "2026-11-30T11:00:00.1+00:00", "times": 3}
+    state = seen()
+    state["condition"]["unknown_keys"] = [row]
+    (text,) = attention(organisation(), DESIRED, state)
+    assert row["key"] in text and "since 2026-11-30 09:00:00" in text and "cjsm apply" in text
+    assert not list(
+        attention(organisation(hub={"fingerprints": [row["key"]], "fingerprints_file": None}), DESIRED, state)
+    )

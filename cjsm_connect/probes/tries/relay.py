@@ -37,7 +37,8 @@ def _identities(organisation: Organisation, relay: Host) -> Iterator[Try]:
     yield _try(relay, "hub", session)
     yield _try(relay, "clear-text", sessions.in_clear(session))
     yield _try(relay, "no-certificate", sessions.unproven(session))
-    other = sessions.from_hub(organisation, relay, "other_member", **asked)
+    # by a name that no hub has (RFC 6761), so that the relay's log tells this try from a hub that has renewed its key
+    other = sessions.from_hub(organisation, relay, "other_member", **asked) | {"helo": sessions.FOREIGN}
     yield _try(relay, "other-member", sessions.with_tls(other, authorities=None))
 
 

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from cjsm_connect.remote import permissions, postconf
+from cjsm_connect.remote import permissions, postconf, unknown_keys
 from cjsm_connect.remote.common import read, started
 from cjsm_connect.remote.once import attempt
 
@@ -34,6 +34,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "lookups": {name: looked_up(main, found, wanted) for name, wanted in arguments["lookups"].items()},
         "queue": queue(),
         "loaded": loaded(arguments["watched"]),
+        "unknown_keys": unknown_keys.observe(),
     }
 
 
@@ -69,9 +70,13 @@ def spelled(service: str) -> str:
 
 
 def looked_up(main: dict[str, Any], found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """What each key gets from the tables of a setting, asked in their order; the first answer counts, as in Postfix."""
+    """What each key gets from the tables of a setting, asked in their order; the first answer counts, as in Postfix.
+
+    Where `wanted` names a `table`, only that one of them is asked.
+    """
     options = found.get(wanted["service"], {}).get("options", {})
-    tables = TABLE.findall(options.get(wanted["parameter"], main.get(wanted["parameter"], "")))
+    named = TABLE.findall(options.get(wanted["parameter"], main.get(wanted["parameter"], "")))
+    tables = [table for table in named if table.endswith("/" + wanted.get("table", table.rpartition("/")[2]))]
     answers: dict[str, Any] = dict.fromkeys(wanted["keys"])
     for table in tables:
         missing = [key for key in wanted["keys"] if answers[key] is None]
