@@ -68,6 +68,15 @@ def seconds(time: str, unit: str) -> int | None:
     return int(found[1]) * SECONDS[found[2] or unit] if found else None
 
 
+# tls_misc.c of Postfix: the levels that write a line for each session; postconf(5) names the digits only
+SUMMARY = {*"123456789", "routine", "debug", "ssl-expert", "ssl-developer", "summary"}
+
+
+def writes_summary(level: str) -> bool:
+    """Does a level of smtp_tls_loglevel or smtpd_tls_loglevel write protocol and cipher of each session?"""
+    return bool(SUMMARY & set(re.split(r"[\s,]+", level.strip().lower())))
+
+
 def hops(route: str) -> list[str]:
     """The next hops of a route, in order."""
     return [hop for hop in re.split(r"[\s,]+", route.partition(":")[2]) if hop]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from checks.framework import check
+from checks.postfix import writes_summary
 from checks.modes import within_mode
 from checks.programs import must_answer
 from cjsm_connect.organisation.sizes import log_disk_bytes, log_files
@@ -264,5 +265,5 @@ def test_tls_facts(seen: Seen, verdict: Verdict) -> None:
     levels = seen.fact("logging", "postfix")
     verdict(bool(levels), expected="Postfix answers", observed="postconf gave nothing")
     observed = ", ".join(f"{name} {' '.join(values)}" for name, values in sorted(levels.items()))
-    enough = all(value.isdigit() and int(value) >= 1 for values in levels.values() for value in values)
+    enough = all(writes_summary(value) for values in levels.values() for value in values)
     verdict(enough, expected="smtp_tls_loglevel and smtpd_tls_loglevel at least 1", observed=observed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from checks.framework import check
-from checks.postfix import SECONDS, answers, inet_services, option, seconds, setting
+from checks.postfix import SECONDS, answers, inet_services, option, seconds, setting, writes_summary
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
 from cjsm_connect.probes.postfix import hub_listener, inner_listeners
 from cjsm_connect.probes.seen import Seen
@@ -136,10 +136,10 @@ def test_tls_written_down(seen: Seen, verdict: Verdict) -> None:
     clients = [name for name, found in seen.fact("relay", "services").items() if found["command"] == "smtp"]
     for name in clients:
         level = option(seen, name, "smtp_tls_loglevel")
-        verdict(level != "0", expected=f"{name}: smtp_tls_loglevel = 1", observed=level)
+        verdict(writes_summary(level), expected=f"{name}: smtp_tls_loglevel = 1", observed=level or "none")
     for name in inet_services(seen):
         level, header = option(seen, name, "smtpd_tls_loglevel"), option(seen, name, "smtpd_tls_received_header")
-        verdict(level != "0", expected=f"{name}: smtpd_tls_loglevel = 1", observed=level)
+        verdict(writes_summary(level), expected=f"{name}: smtpd_tls_loglevel = 1", observed=level or "none")
         verdict(header == "yes", expected=f"{name}: smtpd_tls_received_header = yes", observed=header)
 
 

@@ -26,7 +26,9 @@ def hub_renewed_its_key(host: Patient) -> None:
     named = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
     host.write(CHAIN, host.certify("hub", host.run(["openssl", "req", "-new", *words, *named]).stdout))
     host.reload_postfix()
-    host.run(["sendmail", "-f", "advocate@charity.example", "clerk@council.example.cjsm.net"], "Subject: renewed\n\n.\n")
+    host.run(
+        ["sendmail", "-f", "advocate@charity.example", "clerk@council.example.cjsm.net"], "Subject: renewed\n\n.\n"
+    )
     for _ in range(50):
         if " 450 4.7.1 " in host.read("/var/log/mail.log"):
             return
