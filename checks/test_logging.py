@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from checks.framework import check
-from checks.postfix import writes_summary
 from checks.modes import within_mode
+from checks.postfix import writes_summary
 from checks.programs import must_answer
 from cjsm_connect.organisation.sizes import log_disk_bytes, log_files
 from cjsm_connect.probes.seen import Seen
