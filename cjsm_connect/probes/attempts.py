@@ -33,7 +33,7 @@ def sort(
     wanted: list[Try] = []
     refused: Outcomes = {}
     for one in tries:
-        if why := forbidden[Impact(one.impact)] or _unsafe(one, looks):
+        if why := one.lacking or forbidden[Impact(one.impact)] or _unsafe(one, looks):
             refused[one.id] = {"not_tried": why, **_where(one)}
         else:
             wanted.append(one)

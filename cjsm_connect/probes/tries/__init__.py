@@ -19,7 +19,8 @@ class Try:
     `discards` sends content to the self-test recipient: it is only made after that route was seen on the subject.
     One that is `around` reads something before all other tries and again after them: {"before": ..., "after": ...}.
     One that `follows` others looks for a message of which they logged the fate; it is made after them, and looks only
-    once for a message that waits somewhere or was refused.
+    once for a message that waits somewhere or was refused. What `lacking` says is not declared in the organisation
+    file, so that the try cannot be made; it is planned all the same, because a check waits for its outcome.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Try:
     discards: bool = False
     around: bool = False
     follows: tuple[str, ...] = ()
+    lacking: str = ""
 
 
 def all_tries(organisation: Organisation) -> list[Try]:

@@ -18,9 +18,22 @@ def tries(organisation: Organisation) -> list[Try]:
     found = [one for relay in organisation.relays for one in _handshakes(organisation, relay)]
     public = [host for host in (*organisation.mail_servers, *organisation.relays) if host.internet_mail]
     found += [one for host in public for one in _public(organisation, host)]
-    if organisation.tests.internal and organisation.tests.external:
-        found += [one for mail in organisation.mail_servers[:1] for one in _both_ways(organisation, mail)]
-    return found
+    return found + (_unmade(organisation) or list(_both_ways(organisation, organisation.mail_servers[0])))
+
+
+def _unmade(organisation: Organisation) -> list[Try]:
+    """The messages that cannot be sent because something is not declared; empty where all is."""
+    found = []
+    if not (organisation.tests.internal and organisation.tests.external):
+        found.append("tests.internal and tests.external must name a mailbox of yours and one at another member")
+    if not organisation.mail_servers:
+        found.append('a host with role = "mail" must be there to send it from')
+    if not found:
+        return []
+    why = f"no test message can be sent: in organisation.toml, {'; and '.join(found)}"
+    relayed = [f"outbound-relayed:{relay.name}" for relay in organisation.relays]
+    names = ("outbound-sent", *relayed, "outbound-arrived", "inbound-sent", "inbound-arrived", "inbound-logged")
+    return [Try(f"message.{name}", "controller", "estate", "hub-mail", "log", lacking=why) for name in names]
 
 
 def _handshakes(organisation: Organisation, relay: Host) -> Iterator[Try]:
