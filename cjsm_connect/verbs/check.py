@@ -111,8 +111,10 @@ def following(run: Run) -> str:
         return "Something could not be told: see the errors above, and correct them. Next: cjsm check"
     if against & {Status.FAIL, Status.WARN}:
         return "Next: cjsm plan, which shows what apply would put right"
-    if against:
+    if any("--hub" in result.reason for result in run.results if counts_against(result)):
         return "Not everything was tested: the reasons are above. Next: cjsm check --hub, once the hub may be asked"
+    if against:
+        return "Not everything was tested: declare what the reasons above name, or accept it in [[scope]]. Next: cjsm check"
     if run.narrowed:
         return "Nothing counts against what was asked for; nothing is said of the rest. Next: cjsm check"
     return "Next: cjsm evidence"

@@ -107,7 +107,7 @@ def _changed(patch: str, part: str) -> Organisation | None:
 
 @cache
 def _asked(where: Organisation) -> tuple[list[str], attempts.Outcomes]:
-    """Which tries such an organisation is asked, all impacts permitted, and what is noted of those that are not made."""
+    """Which tries such an organisation is asked, all being permitted, and what is noted of those that are not made."""
     safe = {host.name: {"discards": True} for host in where.hosts}
     wanted, refused = attempts.sort(all_tries(where), safe, dict.fromkeys(Impact, ""))
     return [one.id for one in wanted], refused
