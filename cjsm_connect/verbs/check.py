@@ -114,7 +114,7 @@ def following(run: Run) -> str:
     if any("--hub" in result.reason for result in run.results if counts_against(result)):
         return "Not everything was tested: the reasons are above. Next: cjsm check --hub, once the hub may be asked"
     if against:
-        return "Not everything was tested: declare what the reasons above name, or accept it in [[scope]]. Next: cjsm check"
+        return "Not everything was tested: declare what the reasons name, or accept it in [[scope]]. Next: cjsm check"
     if run.narrowed:
         return "Nothing counts against what was asked for; nothing is said of the rest. Next: cjsm check"
     return "Next: cjsm evidence"
