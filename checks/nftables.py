@@ -6,12 +6,13 @@ something unknown, and is never taken for a declared flow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from ipaddress import collapse_addresses, summarize_address_range
 from typing import Any
 
-from cjsm_connect.organisation.addresses import Network, network
+from cjsm_connect.organisation.addresses import Network, address, network
 from cjsm_connect.organisation.flows import Flow
 from cjsm_connect.organisation.services import ANYWHERE
 from cjsm_connect.probes.seen import Seen
@@ -93,8 +94,18 @@ def is_declared(opening: Opening | None, flows: Iterable[Flow], answered: Iterab
 
 
 def inside(inner: Iterable[Network], outer: Iterable[Network]) -> bool:
-    wide = tuple(outer)
-    return all(any(one.version == other.version and one.subnet_of(other) for other in wide) for one in inner)  # type: ignore[arg-type]
+    """Is every address of `inner` in `outer`, however each is cut into networks?
+
+    With neighbours put together (collapse_addresses), a network that is covered at all lies in one network.
+    """
+    wide = tuple(_together(outer))
+    return all(any(one.version == other.version and one.subnet_of(other) for other in wide) for one in _together(inner))  # type: ignore[arg-type]
+
+
+def _together(networks: Iterable[Network]) -> Iterator[Network]:
+    several = tuple(networks)
+    for version in (4, 6):
+        yield from collapse_addresses(one for one in several if one.version == version)  # type: ignore[type-var]
 
 
 def rules_of(seen: Seen) -> dict[str, list[Rule]]:
@@ -124,16 +135,29 @@ def opening(rule: Rule) -> Opening | None:
     window = _window(match)
     if rule["verdict"] != "accept" or len(ports) != 1 or None in ends or window is None or match.keys() - KNOWN:
         return None
+    try:
+        numbers = _numbers(ports[0][1])
+    except ValueError:
+        return None
     (sources, without_sources), (destinations, without_destinations) = (end for end in ends if end)
     return Opening(
         sources,
         destinations,
         ports[0][0].split()[0],
-        _numbers(ports[0][1]),
+        numbers,
         (*without_sources, *without_destinations),
         answering,
         window,
     )
+
+
+def may_open(rule: Rule, port: int) -> bool:
+    """Might a rule let somebody reach this port? One whose ports are plain and others does not, whatever else it says."""
+    found = [values for key, values in rule["match"].items() if key.endswith(" dport")]
+    try:
+        return not found or any(port in _numbers(values) for values in found)
+    except ValueError:
+        return True
 
 
 def _window(match: dict[str, Any]) -> tuple[int, int] | None:
@@ -160,13 +184,22 @@ def _end(match: dict[str, Any], field: str) -> tuple[tuple[Network, ...], tuple[
         return ANYWHERE, ()
     values = match.pop(found[0])
     try:
-        networks = tuple(network(value) for value in values)
-    except ValueError:
+        networks = tuple(part for value in values for part in _networks(value))
+    except (ValueError, TypeError):
         return None
     if not found[0].endswith("!="):
         return networks, ()
     version = 4 if found[0].startswith("ip ") else 6
     return tuple(every for every in ANYWHERE if every.version == version), networks
+
+
+def _networks(value: str) -> Iterator[Network]:
+    """An address, a network, or a range: nft joins neighbours, and writes what is no network then as first-last."""
+    first, hyphen, last = value.partition("-")
+    if hyphen:
+        yield from summarize_address_range(address(first), address(last))  # type: ignore[type-var]
+    else:
+        yield network(value)
 
 
 def _numbers(values: Iterable[str]) -> frozenset[int]:

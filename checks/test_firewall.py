@@ -124,7 +124,7 @@ def test_ssh_from_administrators(seen: Seen, verdict: Verdict) -> None:
     drops_by_default(seen, verdict, "input")
     for rule in nftables.accepting(nftables.rules_of(seen)["input"]):
         opening = nftables.opening(rule)
-        if opening is None or port in opening.ports:
+        if nftables.may_open(rule, port):
             known = opening is not None and nftables.inside(opening.sources, administrators)
             verdict(known, expected=f"port {port} from {allowed}", observed=nftables.shown(rule))
     verdict(True, expected=f"port {port} from {allowed}", observed="no rule lets others in")
