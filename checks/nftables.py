@@ -152,7 +152,7 @@ def opening(rule: Rule) -> Opening | None:
 
 
 def may_open(rule: Rule, port: int) -> bool:
-    """Might a rule let somebody reach this port? One whose ports are plain and others does not, whatever else it says."""
+    """Might a rule let somebody reach this port? One whose ports are plainly others does not."""
     found = [values for key, values in rule["match"].items() if key.endswith(" dport")]
     try:
         return not found or any(port in _numbers(values) for values in found)

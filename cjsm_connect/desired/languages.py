@@ -42,6 +42,9 @@ class Written(str):
         self.language = language
         return self
 
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        return str(self), self.language  # what copy and pickle make it anew from
+
 
 @dataclass(frozen=True, slots=True)
 class Language:

@@ -61,7 +61,10 @@ ESTATES: dict[str, Callable[[], Organisation]] = {
         },
     ),
     "networks that make no network": lambda: organisation(
-        flows=[flow("imap", "192.0.2.64/26", "192.0.2.128/25"), flow("other", "192.0.2.0/25", "192.0.2.128/25", ports=(995,))]
+        flows=[
+            flow("imap", "192.0.2.64/26", "192.0.2.128/25"),
+            flow("other", "192.0.2.0/25", "192.0.2.128/25", ports=(995,)),
+        ]
     ),
     "hosts in a row, ports in a row": lambda: organisation(
         flows=[flow("imap", "192.0.2.20", "192.0.2.21", "192.0.2.22", "192.0.2.24", ports=(143, 144, 145, 993))]

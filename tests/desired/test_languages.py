@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import shutil
 import subprocess
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,8 @@ from jinja2 import TemplateSyntaxError
 from cjsm_connect.desired import Map, Settings, languages
 from cjsm_connect.desired.languages import APT, NFT, POSTFIX, SHELL, Language, Unwritable, Written, ssh_value, table_row
 from cjsm_connect.desired.render import TEMPLATES, _environment, template
+from deploys.connection import desired
+from tests.made_up import organisation
 
 LANGUAGES = {language.name: language for language in languages.TEMPLATES.values()}
 REFUSING = [language for language in LANGUAGES.values() if not language.quoted]
@@ -93,6 +100,19 @@ def test_several_values_are_written_each_by_itself() -> None:
         POSTFIX.value(("a", "b, c"))
     with pytest.raises(Unwritable):  # a language without lists
         APT.value(("a", "b"))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_is_written_in_the_same_language(copied: Callable[[Written], Written]) -> None:
+    """An apply takes what is desired apart (dataclasses.asdict), which copies."""
+    found = copied(NFT.written("a b"))
+    assert (found, type(found), found.language) == ("a b", Written, NFT.name)
+
+
+def test_everything_that_is_desired_can_be_sent_to_a_host() -> None:
+    made = organisation()
+    for host in made.hosts:
+        assert json.loads(json.dumps(asdict(desired(made, host))))["files"]
 
 
 def test_a_changed_text_has_to_pass_again() -> None:
