@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from cjsm_connect.desired import Desired, Directory, File, Health, Memory, Package, Service, masked
+from cjsm_connect.desired import Awaited, Desired, Directory, File, Health, Memory, Package, Service, masked
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
@@ -26,6 +26,7 @@ WAIT = "/usr/local/lib/cjsm/wait-for-signatures"
 CLAMD_SOCKET = "/run/clamav/clamd.ctl"
 MILTER_SOCKET = "/run/clamav/clamav-milter.ctl"
 PACKAGES = ("clamav-daemon", "clamav-milter", "clamav-freshclam", "clamdscan")
+PUBLIC_SOURCE = "database.clamav.net"
 PUBLIC_DATABASES = ("main.c[lv]d", "daily.c[lv]d")  # in quotes where a shell reads them
 # Debian's clamav-freshclam brings these since 1.4.6, enabled beside its daemon: both lock freshclam's log, so that at a
 # boot one of the two fails, often the daemon, and once a day the other one again
@@ -72,7 +73,15 @@ def _of_clamav(organisation: Organisation, host: Host) -> Desired:
             Health("the virus scanner answers and finds", "clamd", (("socket", CLAMD_SOCKET),)),
             _milter_answers(MILTER_SOCKET),
         ),
+        awaited=(_signatures(organisation),),
     )
+
+
+def _signatures(organisation: Organisation) -> Awaited:
+    mirrors = organisation.estate.mirrors
+    databases = mirrors.signature_files or PUBLIC_DATABASES
+    source = mirrors.signatures or PUBLIC_SOURCE
+    return Awaited("virus signatures", "signatures", (("databases", list(databases)), ("source", source)))
 
 
 def _files(organisation: Organisation, host: Host) -> Iterator[File]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cjsm_connect.desired import Desired, Directory, File, Health, Package, Service
+from cjsm_connect.desired import Awaited, Desired, Directory, File, Health, Package, Service
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
@@ -39,6 +39,7 @@ def desired(organisation: Organisation, host: Host) -> Desired:
             Health("the mail log is written", "log_line", (("log", MAIL_LOG),)),
             Health("chrony runs", "unit_active", (("unit", "chrony.service"),)),
         ),
+        awaited=(Awaited("the clock", "clock"),),
     )
 
 

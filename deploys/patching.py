@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from cjsm_connect.desired import Desired, Directory, File, Health, Package, Service
+from cjsm_connect.desired import Awaited, Desired, Directory, File, Health, Package, Service
 from cjsm_connect.desired.languages import SYSTEMD
 from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
@@ -25,7 +25,11 @@ PENDING_TIMER = f"{UNITS}/cjsm-pending-updates.timer"
 LISTS_BEFORE_REBOOT, UPGRADE_BEFORE_REBOOT = 120, 60  # minutes
 DAY = 24 * 60
 TIMERS = ("apt-daily", "apt-daily-upgrade")
+FIRST_SEEN = "/var/lib/cjsm/patching/first-seen.json"
 AGES_NOTED = Service("cjsm-pending-updates.timer", watches=(PENDING_TIMER,), order=25)
+FIRST_LOOK = Awaited(
+    "the first look for pending updates", "first_look", (("path", FIRST_SEEN), ("timer", AGES_NOTED.unit))
+)
 PACKAGES = ("unattended-upgrades", "needrestart", "distro-info-data")
 
 
@@ -44,6 +48,7 @@ def _by_hook(hook: PatchingHook) -> Desired:
         files=(_taking_up(), *_ages()),
         services=(*(Service(unit, on_change="none", order=25) for unit in hook.units), AGES_NOTED),
         health=(_elapses(AGES_NOTED.unit),),
+        awaited=(FIRST_LOOK,),
     )
 
 
@@ -58,6 +63,7 @@ def _by_apt(organisation: Organisation, host: Host) -> Desired:
             AGES_NOTED,
         ),
         health=tuple(_elapses(f"{name}.timer") for name in (*TIMERS, "cjsm-pending-updates")),
+        awaited=(FIRST_LOOK,),
     )
 
 

@@ -39,6 +39,8 @@ FOLDER = Directory("/etc/cjsm")
 SCANNER = "unix:/run/clamav/clamav-milter.ctl"
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 PACKAGES = (Package("postfix"), Package("postfix-lmdb"))
+# dpkg(1) writes these lists when it unpacks: processes that are older run what is no longer installed
+PROGRAMS = tuple(f"/var/lib/dpkg/info/{package.name}.list" for package in PACKAGES)
 Restrictions = tuple[str, ...]
 # settings of an administrator's own Postfix that are not a matter of taste
 WRITTEN_DOWN = (("smtp_tls_loglevel", "1"), ("smtpd_tls_loglevel", "1"), ("smtpd_tls_received_header", "yes"))
@@ -77,7 +79,7 @@ def _relay(organisation: Organisation, host: Host) -> Desired:
 def _watched(maps: tuple[Map, ...], files: tuple[File, ...]) -> tuple[str, ...]:
     """What Postfix has read at its start or last reload. The tables are one set: one name stands for all."""
     certificates = (f"{TLS}/hub-ca.pem", f"{TLS}/inner-ca.pem", "hub", "inner")
-    return (*(file.path for file in files), *(table.name for table in maps), *certificates)
+    return (*(file.path for file in files), *(table.name for table in maps), *certificates, *PROGRAMS)
 
 
 def _main(organisation: Organisation, host: Host) -> str:
@@ -308,7 +310,7 @@ def _mail_server(organisation: Organisation, host: Host) -> Desired:
     """All of Postfix where it keeps the mailboxes for us; else two services beside the administrator's own."""
     maps = tuple(_inner_maps(organisation, organisation.relays))
     ours = host.mailboxes == "local"
-    watches = (MAIN, MASTER, f"{TLS}/inner-ca.pem", "inner", *(table.name for table in maps))
+    watches = (MAIN, MASTER, f"{TLS}/inner-ca.pem", "inner", *(table.name for table in maps), *PROGRAMS)
     return Desired(
         packages=PACKAGES,
         answers=(Answer("postfix", "postfix/main_mailer_type", "select", "Internet Site"),) if ours else (),

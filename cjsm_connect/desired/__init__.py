@@ -226,6 +226,20 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """What an apply starts and has to have run once before the host is settled: the name of a function in
+    remote/settling.py and its arguments."""
+
+    name: str
+    probe: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Memory that a host must have in all, bytes. No apply can give it: a plan says when it is too little."""
 
@@ -252,6 +266,7 @@ class Desired:
     firewalls: tuple[Firewall, ...] = ()
     services: tuple[Service, ...] = ()
     health: tuple[Health, ...] = ()
+    awaited: tuple[Awaited, ...] = ()
     memory: tuple[Memory, ...] = ()
     waiting: tuple[str, ...] = ()  # sentences: what is left closed until somebody answers
 

@@ -30,9 +30,16 @@ def attention(organisation: Organisation, desired: Desired, snapshot: Snapshot) 
         yield "a change waits to be confirmed; if nobody does, the host goes back by itself. Look again in two minutes"
     for row in undeclared(organisation, snapshot.get("condition", {}).get("unknown_keys", ())):
         yield f"the hub's mail waits: {renewed(row)}. {WHAT_TO_DO}"
+    yield from failed_units(snapshot)
     yield from _mail_waits(organisation, queue(snapshot) or {})
     for row in certificates(desired, snapshot):
         yield from _ends(organisation, row["name"], row["days"])
+
+
+def failed_units(snapshot: Snapshot) -> Iterator[str]:
+    """Units that have failed, ours or not."""
+    for unit in snapshot.get("failed", ()):
+        yield f"{unit} has failed. Look why: systemctl status {unit} on that host"
 
 
 def _mail_waits(organisation: Organisation, found: dict[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ COLLECTOR = (
     "lock",
     "firewall",
     "walls",
+    "settling",
     "collect",
 )  # modules of remote/, in the order in which they import each other
 COLLECT = "collect:collect"
@@ -33,11 +34,22 @@ def questions(desired: Desired) -> dict[str, Any]:
         "content": [item.path for item in desired.settings],
         "secret": [file.path for file in desired.files if file.secret],
         "packages": [package.name for package in desired.packages],
-        "units": {service.unit: watched(service, desired) for service in desired.services},
+        "units": units(desired),
+        "awaited": awaited(desired),
         "map_set": map_set(desired.maps),
         "keys": [_key(key) for key in desired.keys],
         "firewalls": [_wall(wall) for wall in desired.firewalls],
     }
+
+
+def units(desired: Desired) -> dict[str, list[str]]:
+    """Each unit with the paths that its process must have taken up."""
+    return {service.unit: watched(service, desired) for service in desired.services}
+
+
+def awaited(desired: Desired) -> list[dict[str, Any]]:
+    """What has to have run once before the host is settled."""
+    return [{"name": item.name, "probe": item.probe, "arguments": dict(item.arguments)} for item in desired.awaited]
 
 
 def watched(service: Service, desired: Desired) -> list[str]:

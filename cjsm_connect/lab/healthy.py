@@ -12,12 +12,10 @@ from cjsm_connect.lab import kept, labels
 from cjsm_connect.lab.digest import of_applied
 from cjsm_connect.lab.entry import CLONE, INSIDE, LABS
 from cjsm_connect.lab.laboratory import HEALTHY, Lab
-from cjsm_connect.lab.machine import wait_until
 from cjsm_connect.results import CjsmError
 
 # package lists, signatures and what is noted of them have to be younger than a day or two to be healthy
 YOUNG_SECONDS = 12 * 3600
-FIRST_LOOK = "/var/lib/cjsm/patching/first-seen.json"
 
 
 def ensure(lab: Lab, relays: int = 1) -> None:
@@ -50,18 +48,6 @@ def build(lab: Lab) -> None:
     run(lab, "apply")
     lab.sign()
     run(lab, "apply")
-    _await_first_look(lab)
-
-
-def _await_first_look(lab: Lab) -> None:
-    """Each managed host looks for pending updates by itself, some seconds after the apply.
-
-    Raises:
-        CjsmError: one did not.
-    """
-    waiting = [host.name for host in lab.hosts if host.managed]
-    if not wait_until(lambda: all((lab.root(name) / FIRST_LOOK.lstrip("/")).exists() for name in waiting), 60):
-        raise CjsmError(f"expected {FIRST_LOOK} on {', '.join(waiting)} within a minute; systemctl list-timers")
 
 
 def run(lab: Lab, *arguments: str) -> str:

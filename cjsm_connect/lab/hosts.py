@@ -17,6 +17,10 @@ from cjsm_connect.results import CjsmError
 # SIGRTMIN+4 asks systemd as PID 1 to power off (systemd(1), SIGNALS)
 POWER_OFF = signal.SIGRTMIN + 4
 SETTLED = ("running", "degraded")
+REST_SECONDS = 60
+# deploys/patching.py: the timer that looks, which an apply has started, and the file that the first look leaves
+LOOKS_FOR_UPDATES = "etc/systemd/system/timers.target.wants/cjsm-pending-updates.timer"
+FIRST_LOOK = "var/lib/cjsm/patching/first-seen.json"
 
 
 def home(lab: str, host: Host) -> Path:
@@ -141,6 +145,21 @@ def _settled(lab: str, host: Host) -> str:
         return ""
     asked = ["timeout", "20", "systemctl", "is-system-running", "--wait"]
     return run_in(lab, host, asked).stdout.strip()
+
+
+def wait_until_at_rest(lab: str, host: Host) -> list[str]:
+    """Wait until nothing that was started is on its way; what is so after REST_SECONDS, empty when all is at rest."""
+    wait_until(lambda: not under_way(lab, host), REST_SECONDS, interval=0.3)
+    return under_way(lab, host)
+
+
+def under_way(lab: str, host: Host) -> list[str]:
+    """Jobs that systemd has yet to end, and the first look for updates of a host that has been told to look."""
+    jobs = run_in(lab, host, ["systemctl", "list-jobs", "--no-legend", "--plain"]).stdout
+    found = [f"{row.split()[1]} ({row.split()[3]})" for row in jobs.splitlines() if len(row.split()) > 3]
+    looks = (root(lab, host) / LOOKS_FOR_UPDATES).is_symlink()
+    looked = (root(lab, host) / FIRST_LOOK).exists()
+    return [*found, *(["the first look for pending updates"] if looks and not looked else [])]
 
 
 def failed_units(lab: str, host: Host) -> list[str]:

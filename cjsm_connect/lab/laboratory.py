@@ -110,10 +110,15 @@ class Lab:
         return folder.sign(self.name, self._chosen(names))
 
     def save(self, label: str = HEALTHY) -> None:
-        """Stop all hosts, freeze what happened to them as a label, and start them again on top of it."""
+        """Stop all hosts, freeze what happened to them as a label, and start them again on top of it.
+
+        Raises:
+            CjsmError: a host does not run, or is not settled: what is saved half-way is half-way at each reset.
+        """
         labels.checked_label(label)
         with self._lock():
             self._must_run()
+            self._must_be_settled()
             self._each(self.hosts, self._power_off)
             labels.set_current(self.name, {host.name: labels.freeze(self.name, host) for host in self.hosts})
             labels.save(self.name, label)
@@ -232,6 +237,16 @@ class Lab:
         stopped = [state.host for state in self.status() if not state.process]
         if stopped:
             raise CjsmError(f"{', '.join(stopped)} of the lab '{self.name}' does not run; `cjsm lab reset` first.")
+
+    def _must_be_settled(self) -> None:
+        self.say("waiting until every host is settled")
+        unsettled = {host.name: hosts.wait_until_at_rest(self.name, host) for host in self.hosts}
+        told = [f"{name}: {', '.join(what)}" for name, what in unsettled.items() if what]
+        if told:
+            raise CjsmError(
+                f"nothing was saved: not settled within {hosts.REST_SECONDS} s: {'; '.join(told)}. "
+                f"Look: cjsm lab exec --lab {self.name} HOST -- systemctl list-jobs"
+            )
 
     def _lock(self) -> AbstractContextManager[Path]:
         machine.need_root()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cjsm_connect import remote
 from cjsm_connect.desired import Desired, Health, Service
 from cjsm_connect.desired.change import Change, KeyChange
-from cjsm_connect.desired.snapshot import COLLECT, COLLECTOR, map_set, questions, watched
+from cjsm_connect.desired.snapshot import COLLECT, COLLECTOR, awaited, map_set, questions, units, watched
 from cjsm_connect.operations.ssh import Program
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ def collect(desired: Desired) -> Program:
 def condition(desired: Desired) -> Program:
     """One snapshot, with the mail that waits and the days that certificates last."""
     return Program((*COLLECTOR, "unknown_keys", "condition"), "condition:collect", questions(desired), seconds=60)
+
+
+def settle(desired: Desired, seconds: int) -> Program:
+    """Wait until what was started has run once, some seconds at most; what has not is the answer."""
+    arguments = {"seconds": seconds, "awaited": awaited(desired), "units": units(desired)}
+    return Program((*COLLECTOR, "settle"), "settle:settle", arguments, seconds=seconds + 30)
 
 
 def packages(change: Change, desired: Desired, errand: Errand) -> Program:

@@ -18,7 +18,7 @@ import stat
 import time
 from typing import Any
 
-from cjsm_connect.remote import common, firewall, lock, sessions, walls
+from cjsm_connect.remote import common, firewall, lock, sessions, settling, walls
 
 STATE = "/var/lib/cjsm"
 MAPS = "/etc/cjsm/maps"
@@ -27,7 +27,8 @@ LARGEST_SHOWN = 200_000  # bytes of an old file that a plan may show
 
 
 def collect(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The snapshot. Arguments: paths, content, secret, packages, units, keys, firewalls (see desired.snapshot)."""
+    """The snapshot. Arguments: paths, content, secret, packages, units, awaited, keys, firewalls (see
+    desired.snapshot)."""
     own: dict[str, list[str]] = {firewall.SERVICE: []} if arguments["firewalls"] else {}
     states = units({**own, **arguments["units"]})
     rules = states.get(firewall.SERVICE, {}).get("enabled", "")
@@ -35,6 +36,8 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
         "files": {path: entry(path, digest, arguments) for path, digest in arguments["paths"].items()},
         "packages": packages(arguments["packages"]),
         "units": states,
+        "failed": settling.failed_units(),
+        "unsettled": settling.rows(arguments["awaited"], states),
         **tables(arguments["map_set"]),
         "keys": {key["path"]: key_pair(key) for key in arguments["keys"]},
         "firewalls": {wall["table"]: walls.observe(wall, rules) for wall in arguments["firewalls"]},

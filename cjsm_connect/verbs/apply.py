@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from cjsm_connect.desired.condition import failed_units
 from cjsm_connect.operations import programs, ssh
 from cjsm_connect.operations.deploys import about
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.remote.lock import taken
 from cjsm_connect.results import CjsmError
+from cjsm_connect.verbs import _settling
 from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, failures, untouched
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
@@ -29,6 +33,9 @@ from cjsm_connect.verbs.plan import described, steps_of
 def command(organisation: Organisation, yes: bool, as_json: bool, scope: Scope) -> None:
     """Make every host what the organisation file says; shows the plan and asks first.
 
+    It ends when what it started has run once (looked for updates, heard a time server, ...), or says what it no longer
+    waits for.
+
     Exit code: 0 done or nothing to do, 1 changed and put back by itself, 2 could not run.
     """
     before = settled(organisation, subjects(organisation, scope.desired_of, scope.limit), scope)
@@ -40,8 +47,49 @@ def command(organisation: Organisation, yes: bool, as_json: bool, scope: Scope) 
         outcome = converged(organisation, job_of(before, scope.only), about(organisation))
         after = subjects(organisation, scope.desired_of, scope.limit)
     fetched = fetch_requests(organisation, after)
-    code = report(before, after, outcome, fetched, as_json)
-    sys.exit(code)
+    begun = time.monotonic()
+    waits = bool(outcome) and not failures(outcome)  # what an earlier apply started is only named
+    settling = _settling.awaited(organisation, after) if waits else _settling.unsettled(after)
+    end = End(before, after, outcome, fetched, settling, time.monotonic() - begun if waits else 0)
+    sys.exit(report(end, as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What an apply found, did and left."""
+
+    before: list[Subject]
+    after: list[Subject]
+    outcome: dict[str, Any]  # of each host that was changed, see operations/run.py
+    fetched: list[str]
+    settling: dict[str, _settling.Rows]
+    settling_seconds: float
+
+    @property
+    def differed(self) -> list[str]:
+        """The hosts that were not as wanted."""
+        return [item.name for item in self.before if item.change]
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Why a host is not as it should be."""
+        return failures(self.outcome)
+
+    @property
+    def left(self) -> dict[str, list[str]]:
+        """What still differs."""
+        return {item.name: steps_of(item) for item in self.after if item.change}
+
+    @property
+    def waiting(self) -> dict[str, list[str]]:
+        """What is closed until somebody answers."""
+        return {item.name: list(item.desired.waiting) for item in self.after if item.desired.waiting}
+
+    @property
+    def attention(self) -> dict[str, list[str]]:
+        """What is the matter with a host and no apply puts right."""
+        told = {item.name: list(failed_units(item.snapshot)) for item in self.after}
+        return {name: sentences for name, sentences in told.items() if sentences}
 
 
 def job_of(found: list[Subject], only: tuple[str, ...]) -> Job:
@@ -117,24 +165,28 @@ def fetch_requests(organisation: Organisation, found: list[Subject]) -> list[str
     return fetched
 
 
-def report(
-    before: list[Subject], after: list[Subject], outcome: dict[str, Any], fetched: list[str], as_json: bool
-) -> int:
+def report(end: End, as_json: bool) -> int:
     """Say what happened and return the exit code."""
-    failed = failures(outcome)
-    left = {item.name: steps_of(item) for item in after if item.change}
-    waiting = {item.name: list(item.desired.waiting) for item in after if item.desired.waiting}
     if as_json:
-        changed = [item.name for item in before if item.change]
-        data = {"changed": changed, "failed": failed, "left": left, "waiting": waiting, "requests": fetched}
-        click.echo(json.dumps(data, indent=1))
+        click.echo(json.dumps(as_data(end), indent=1))
     else:
-        for line in (
-            *untouched([item.name for item in before if item.change], outcome),
-            *told(before, failed, left, waiting, fetched),
-        ):
+        for line in (*untouched(end.differed, end.outcome), *told(end)):
             click.echo(line, err=True)
-    return exit_code(outcome, failed, left)
+    return exit_code(end.outcome, end.failed, end.left)
+
+
+def as_data(end: End) -> dict[str, Any]:
+    """The same as plain data (docs/apply.md)."""
+    return {
+        "changed": end.differed,
+        "failed": end.failed,
+        "left": end.left,
+        "waiting": end.waiting,
+        "settling": {name: [_settling.as_data(row) for row in rows] for name, rows in end.settling.items()},
+        "settling_seconds": round(end.settling_seconds, 1),
+        "attention": end.attention,
+        "requests": end.fetched,
+    }
 
 
 def exit_code(outcome: dict[str, Any], failed: dict[str, str], left: dict[str, list[str]]) -> int:
@@ -144,36 +196,36 @@ def exit_code(outcome: dict[str, Any], failed: dict[str, str], left: dict[str, l
     return 2 if failed or left else 0
 
 
-def told(
-    before: list[Subject],
-    failed: dict[str, str],
-    left: dict[str, list[str]],
-    waiting: dict[str, list[str]],
-    fetched: list[str],
-) -> Iterator[str]:
+def told(end: End) -> Iterator[str]:
     """The closing lines for people; the last one says what to type next."""
-    for name, why in failed.items():
+    for name, why in end.failed.items():
         yield click.style(f"{name}: failed. {why}", fg="red")
-    for name, rest in left.items():
-        if name not in failed:
+    for name, rest in end.left.items():
+        if name not in end.failed:
             yield click.style(f"{name}: still differs: {'; '.join(rest)}", fg="red")
-    changed = [item.name for item in before if item.change and item.name not in failed]
-    if changed and not left:
-        yield f"Done: {', '.join(changed)} are as wanted."
-    elif not failed and not left:
+    changed = [name for name in end.differed if name not in end.failed]
+    if changed and not end.left:
+        yield f"Done: {', '.join(changed)} {'is' if len(changed) == 1 else 'are'} as wanted."
+    elif not end.failed and not end.left:
         yield "Nothing to do: every host is as wanted."
-    for name, sentences in waiting.items():
-        yield from (click.style(f"{name}: waiting: {sentence}", fg="yellow") for sentence in sentences)
-    yield from (f"fetched {path}" for path in fetched)
-    yield next_command(failed or left, waiting)
+    for word, sentences in (
+        ("waiting", end.waiting),
+        ("not settled yet", {name: list(_settling.sentences(rows)) for name, rows in end.settling.items()}),
+        ("attention", end.attention),
+    ):
+        for name, texts in sentences.items():
+            yield from (click.style(f"{name}: {word}: {text}", fg="yellow") for text in texts)
+    yield from (f"fetched {path}" for path in end.fetched)
+    yield next_command(end)
 
 
-def next_command(problem: object, waiting: dict[str, list[str]]) -> str:
+def next_command(end: End) -> str:
     """What to type next."""
-    if problem:
+    if end.failed or end.left:
         return "Next: cjsm plan"
-    if waiting:
+    if end.waiting:
         return (
             "Next: send the requests; put each answer beside it as .pem, then: cjsm apply (on the lab: cjsm lab sign)"
         )
-    return "Next: cjsm check"
+    known = max((row["until"] for rows in end.settling.values() for row in rows), default=0)
+    return f"Next: cjsm check, after {_settling.at(known)}" if known else "Next: cjsm check"

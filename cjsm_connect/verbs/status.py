@@ -16,6 +16,7 @@ from cjsm_connect.desired.planned import SCHEMA
 from cjsm_connect.operations import programs
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.organisation.renewal import undeclared
+from cjsm_connect.verbs import _settling
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
@@ -56,6 +57,7 @@ def lines(organisation: Organisation, item: Subject) -> list[str]:
     told += [f"attention: {text}" for text in attention(organisation, item.desired, item.snapshot)]
     told += [f"lacking: {text}" for text in lacking(item.desired, item.snapshot)]
     told += [f"waiting: {text}" for text in item.desired.waiting]
+    told += [f"not settled yet: {text}" for text in _settling.sentences(item.snapshot["unsettled"])]
     return told + list(said(item.desired, item.snapshot))
 
 
@@ -70,6 +72,7 @@ def as_data(organisation: Organisation, item: Subject) -> dict[str, Any]:
         "unknown_keys": undeclared(organisation, item.snapshot.get("condition", {}).get("unknown_keys", ())),
         "lacking": list(lacking(item.desired, item.snapshot)),
         "waiting": list(item.desired.waiting),
+        "settling": [_settling.as_data(row) for row in item.snapshot.get("unsettled", ())],
     }
 
 

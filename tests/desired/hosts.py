@@ -75,6 +75,8 @@ def as_wanted() -> dict[str, Any]:
             "maps": f"/var/lib/cjsm/maps/{map_set((TABLE,))}.abc",
             "keys": {KEY.path: {"exists": True, "private": True, "request": "r", "chain": KEY.certificate_digest}},
             "firewalls": {WALL.table: {"boot": sha256(WALL.ruleset), "live_is_boot": True, "enabled": True}},
+            "failed": [],
+            "unsettled": [],
         }
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cjsm_connect.lab import cgroups, entry, kept
+from cjsm_connect.lab import cgroups, entry, hosts, kept, labels
 from cjsm_connect.lab.laboratory import Lab
 from cjsm_connect.results import CjsmError
 from tests.lab import traces
@@ -131,6 +131,19 @@ def test_a_restart_keeps_files_and_forgets_rules_that_were_only_loaded(lab: Lab)
     lab.restart(["firewall"])
     assert "loaded" not in lab.exec("firewall", ["nft", "list", "ruleset"]).stdout
     assert lab.exec("firewall", ["ls", "/root/kept"]).returncode == 0
+
+
+def test_a_host_that_is_told_to_look_for_updates_is_not_saved_before_it_has_looked(lab: Lab, monkeypatch) -> None:
+    monkeypatch.setattr(hosts, "REST_SECONDS", 1)
+    timer = f"/{hosts.LOOKS_FOR_UPDATES}"
+    lab.exec("mail", ["sh", "-c", f"mkdir -p {Path(timer).parent} && ln -s /dev/null {timer}"])
+    with pytest.raises(CjsmError, match=r"nothing was saved.* mail: the first look for pending updates"):
+        lab.save("half-way")
+    assert "half-way" not in labels.saved(lab.name)
+    lab.exec("mail", ["systemd-run", "--no-block", "--unit=slow", "--property=Type=oneshot", "sleep", "5"])
+    lab.exec("mail", ["rm", timer])
+    with pytest.raises(CjsmError, match=r"nothing was saved.* mail: slow.service"):
+        lab.save("half-way")
 
 
 def test_an_unknown_label_is_named_with_those_there_are(lab: Lab) -> None:

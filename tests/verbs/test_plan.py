@@ -163,7 +163,7 @@ def test_a_password_that_somebody_wrote_into_a_file_of_ours_is_not_shown():
 def test_what_apply_could_not_put_right_is_told_without_passwords(as_json, capsys):
     item = mail_server_with("transport_maps = ldap://reader:hunter2@directory.council.example/x\n")
     assert "hunter2" in "".join(steps(item.change, item.snapshot))
-    assert apply.report([item], [item], {}, [], as_json) == 2
+    assert apply.report(apply.End([item], [item], {}, [], {}, 0), as_json) == 2
     said = "".join(capsys.readouterr())
     assert "directory.council.example" in said
     assert "hunter2" not in said
