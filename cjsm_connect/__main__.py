@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import warnings
 
 from cjsm_connect import ending
 from cjsm_connect.rooms import ROOT, Rooms, importable
@@ -13,6 +14,8 @@ from cjsm_connect.verbs import begin
 def main() -> None:
     """Run the command line; the exit code is 0 ok, 1 findings, 2 could not run, 130 interrupted."""
     gc.set_threshold(100_000)  # start-up makes many objects and hardly any garbage
+    if not sys.warnoptions:  # what a library thinks of a stranger's certificate is for developers: python -W default
+        warnings.simplefilter("ignore")
     ending.prepare()
     importable()
     try:

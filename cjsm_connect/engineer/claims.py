@@ -111,7 +111,7 @@ def load(path: Path, key: Path, nonce: str | None, now: datetime) -> Claims:
     """
     pem = read_file(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
-    found = verify(read_file(path, archive.MOST_BYTES), public, nonce, now, Reader(keys.organisation(pem)))
+    found = verify(read_file(path, archive.MOST_BYTES), public, nonce, now, Reader.of(pem))
     if not found.genuine or found.statement is None:
         raise CjsmError(f"{path} is not relied on: {'; '.join(found.problems[:5])}. cjsm verify says everything")
     said = found.statement.predicate

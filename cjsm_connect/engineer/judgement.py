@@ -10,7 +10,7 @@ from typing import Any
 
 from cjsm_connect.engineer.criteria import Criteria, Criterion, Effect
 from cjsm_connect.evidence import shown
-from cjsm_connect.evidence.statement import Predicate
+from cjsm_connect.evidence.statement import Predicate, moment
 from cjsm_connect.results import Status
 from cjsm_connect.results.catalogue import Catalogue
 
@@ -80,15 +80,6 @@ def _of_the_bundle(criteria: Criteria, said: Predicate, now: datetime) -> Iterat
             "age", f"Its hosts were looked at within {limits.max_age_days} days", source, Outcome.NOT_MET, "refuse",
             f"looked at until {shown(said.ended)}; ask for new evidence", (),
         )  # fmt: skip
-
-
-def moment(text: str) -> datetime | None:
-    """A time with its offset, ISO 8601; None for what is none."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
 
 
 def _judged(

@@ -72,7 +72,6 @@ def described(record: Record) -> Iterator[str]:
         yield f"  looked at      until {shown(record.ended)}; valid until {record.valid_until}"
         yield f"  complete       {'yes' if record.complete else 'NO: some checks were not tested or in error'}"
     yield from (f"  problem        {problem}" for problem in record.problems)
-    yield from (f"  note           {note}" for note in record.notes)
     for reason in (*telling(record), *(one for one in record.reasons if not one.effect)):
         yield from _reason(reason)
     if record.compared_with:

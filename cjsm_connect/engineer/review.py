@@ -14,16 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from cjsm_connect.engineer.criteria import Criteria
-from cjsm_connect.engineer.judgement import Decision, Reason, decision, moment, reasons
+from cjsm_connect.engineer.judgement import Decision, Reason, decision, reasons
 from cjsm_connect.evidence import DSSE, LARGEST_KEY, EvidenceError, Refused, archive, dsse, keys, read_file, shown
+from cjsm_connect.evidence.statement import Predicate, moment
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify_files
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import Catalogue
 
-Keys = Mapping[str, bytes]
-"""Public keys (PEM) by their identifier."""
 MOST_CHANGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The organisations' public keys: the content of each evidence.pub by the key's identifier. `refused`: which files
+    were not taken, and why."""
+
+    by_identifier: Mapping[str, bytes]
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,6 @@ class Record:
     reasons: tuple[Reason, ...] = ()
     compared_with: str = ""
     changes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     claims: bytes = b""
 
     def plain(self) -> dict[str, Any]:
@@ -64,18 +71,56 @@ class Record:
 
 
 def public_keys(paths: Sequence[Path]) -> Keys:
-    """The organisations' keys, from files and from folders of *.pub.
+    """The organisations' keys, from files and from folders of *.pub. Organisations send such files: one that is wrong
+    is left out, and stands in nobody's way.
 
     Raises:
-        EvidenceError: one cannot be read, or is no key.
+        EvidenceError: a file that was named itself cannot be read or is no key, or there is none at all.
     """
-    found = {}
-    for path in [file for one in paths for file in (sorted(one.glob("*.pub")) if one.is_dir() else [one])]:
-        data = read_file(path, LARGEST_KEY)
-        found[keys.key_identifier(keys.public_key(data, str(path)))] = data
+    files = [(file, one) for one in paths for file in (sorted(one.glob("*.pub")) if one.is_dir() else [one])]
+    by_key: dict[str, list[tuple[Path, bytes]]] = {}
+    refused: list[str] = []
+    for file, given in files:
+        try:
+            identifier, data = _key_in(file)
+            by_key.setdefault(identifier, []).append((file, data))
+        except EvidenceError as error:
+            if file == given:
+                raise
+            refused.append(f"{error}; left out")
+    found = {identifier: data for identifier, (_, data) in _each_once(by_key, refused)}
     if not found:
-        raise EvidenceError(f"no key: expected evidence.pub, or a folder of *.pub, found {', '.join(map(str, paths))}")
-    return found
+        why = f": {'; '.join(refused)}" if refused else ""
+        raise EvidenceError(
+            f"no key: expected evidence.pub, or a folder of *.pub, found {', '.join(map(str, paths))}{why}"
+        )
+    return Keys(found, tuple(refused))
+
+
+def _key_in(file: Path) -> tuple[str, bytes]:
+    data = read_file(file, LARGEST_KEY)
+    public = keys.public_key(data, str(file))
+    certificate = keys.certificate(data)
+    if certificate is not None and not keys.proves_possession(certificate):
+        raise EvidenceError(
+            f"{file}: the certificate says that the key {keys.key_identifier(public)} is that of "
+            f"{shown(keys.organisation(data))}, but was not made with that key"
+        )
+    return keys.key_identifier(public), data
+
+
+def _each_once(
+    by_key: Mapping[str, list[tuple[Path, bytes]]], refused: list[str]
+) -> Iterator[tuple[str, tuple[Path, bytes]]]:
+    """Each key with the file that says whose it is. Under the names of two organisations it is nobody's."""
+    for identifier, files in by_key.items():
+        told = {keys.organisation(data): (file, data) for file, data in reversed(files)}
+        named = {whose: one for whose, one in told.items() if whose}
+        if len(named) > 1:
+            both = " and ".join(f"{shown(whose)} ({file})" for whose, (file, _) in named.items())
+            refused.append(f"one key under two names, {both}: left out. Ask both whose it is")
+        else:
+            yield identifier, next(iter(named.values()), files[0])
 
 
 def reviewed(desk: Desk, bundles: Sequence[Path], processes: int = 0) -> Iterator[Record]:
@@ -100,10 +145,12 @@ def _judged(desk: Desk, path: Path) -> Record:
     files = archive.unpack(read_file(path, archive.MOST_BYTES))
     keyid = _keyid(files)
     pem = _key_for(desk, keyid)
-    found = verify_files(files, keys.public_key(pem, keyid), desk.nonce, desk.now, Reader(keys.organisation(pem)))
+    reader = Reader.of(pem, desk.catalogue.version)
+    found = verify_files(files, keys.public_key(pem, keyid), desk.nonce, desk.now, reader)
     if not found.statement or not found.genuine:
         return Record(path.name, Decision.NOT_JUDGED, found.problems)
     said = found.statement.predicate
+    _same_catalogue(desk.catalogue.version, said)
     rows = _rows(found.files)
     why = reasons(desk.criteria, desk.catalogue, said, rows, desk.now)
     return Record(
@@ -116,7 +163,6 @@ def _judged(desk: Desk, path: Path) -> Record:
         catalogue=said.catalogue_version,
         complete=said.complete,
         reasons=why,
-        notes=tuple(_notes(desk, said.catalogue_version, said.tool_version)),
         claims=_folded(claims(found.files, rows)),
     )
 
@@ -127,11 +173,17 @@ def _utc(text: str) -> str:
     return f"{found.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if found else ""
 
 
-def _notes(desk: Desk, version: str, tool: str) -> Iterator[str]:
-    if version != desk.catalogue.version:
-        yield (
-            f"judged there by another catalogue ({shown(version)}, cjsm-connect {shown(tool)}) than the one here "
-            f"({desk.catalogue.version}): what one of them does not ask is not shown"
+def _same_catalogue(ours: str, said: Predicate) -> None:
+    """Results say something only by the requirements and checks that they were judged by.
+
+    Raises:
+        Refused: they were judged by others than the criteria here mean.
+    """
+    if said.catalogue_version != ours:
+        raise Refused(
+            f"another catalogue: the evidence was judged by {shown(said.catalogue_version)} (cjsm-connect "
+            f"{shown(said.tool_version)}), the criteria here mean {ours}. Ask for new evidence made with this version, "
+            "or review it with that one"
         )
 
 
@@ -143,12 +195,13 @@ def _keyid(files: Mapping[str, bytes]) -> str:
 
 
 def _key_for(desk: Desk, keyid: str) -> bytes:
-    if keyid not in desk.keys:
+    known = desk.keys.by_identifier
+    if keyid not in known:
         raise Refused(
-            f"signed by a key that is not among the {len(desk.keys)} given: {shown(keyid, 64)}. Compare it with the "
+            f"signed by a key that is not among the {len(known)} given: {shown(keyid, 64)}. Compare it with the "
             "hand-signed sheet, and give that organisation's evidence.pub"
         )
-    return desk.keys[keyid]
+    return known[keyid]
 
 
 def _rows(files: Mapping[str, bytes]) -> list[Mapping[str, Any]]:

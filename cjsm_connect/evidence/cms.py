@@ -8,19 +8,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from . import CMS, Refused
-from .keys import EvidenceKey, key_identifier
+from .keys import BROKEN, EvidenceKey, key_identifier
 
 OPTIONS = (pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoAttributes)
 MOST_BYTES = 2**16
-BROKEN = (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm)
-"""What the library raises for a certificate or a DER structure that is damaged."""
 
 
 @asn1.sequence
@@ -77,8 +75,8 @@ def sign(payload: bytes, key: EvidenceKey) -> bytes:
     return signed.sign(serialization.Encoding.DER, list(OPTIONS))
 
 
-def verify(signature: bytes, payload: bytes, key: ec.EllipticCurvePublicKey) -> None:
-    """Return if `key` made this signature over `payload`.
+def verify(signature: bytes, payload: bytes, key: ec.EllipticCurvePublicKey) -> x509.Certificate:
+    """The signer's certificate, if `key` made this signature over `payload`. Whether it is in date is not asked here.
 
     Raises:
         Refused: not such a signature, made by another key, or over other bytes.
@@ -91,6 +89,7 @@ def verify(signature: bytes, payload: bytes, key: ec.EllipticCurvePublicKey) -> 
         certificate.verify_directly_issued_by(certificate)
     except (InvalidSignature, *BROKEN) as error:
         raise Refused(f"{CMS}: the signature does not match statement.json: one of them was changed") from error
+    return certificate
 
 
 def _key_of(certificate: x509.Certificate) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -19,6 +21,8 @@ KEY = "key.pem"
 PUBLIC = "evidence.pub"  # in the organisation's folder; for the engineer, by another way than the bundles
 SHORTEST_PASSPHRASE = 12
 CERTIFICATE_DAYS = 3 * 365
+BROKEN = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm)
+"""What the library raises for a certificate or a DER structure that is damaged."""
 LONGEST_NAME = 64  # X.520 ub-common-name and ub-organization-name
 
 
@@ -111,12 +115,12 @@ def public_key(data: bytes, name: str) -> ec.EllipticCurvePublicKey:
     Raises:
         EvidenceError: neither, or not ECDSA P-256.
     """
+    if data.count(b"-----BEGIN ") > 1:
+        raise EvidenceError(f"{name}: expected a PEM certificate or public key (evidence.pub), one; found several")
     try:
-        if b"BEGIN CERTIFICATE" in data:
-            key = x509.load_pem_x509_certificate(data).public_key()
-        else:
-            key = serialization.load_pem_public_key(data)  # type: ignore[assignment]
-    except ValueError as error:
+        found = certificate(data)
+        key = found.public_key() if found else serialization.load_pem_public_key(data)
+    except BROKEN as error:
         raise EvidenceError(
             f"{name}: expected a PEM certificate or public key (evidence.pub), found neither"
         ) from error
@@ -127,10 +131,52 @@ def public_key(data: bytes, name: str) -> ec.EllipticCurvePublicKey:
 
 def organisation(data: bytes) -> str:
     """Whose key evidence.pub says it is; "" for a plain public key, which does not say."""
-    if b"BEGIN CERTIFICATE" not in data:
-        return ""
-    names = x509.load_pem_x509_certificate(data).subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    found = certificate(data)
+    names = found.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME) if found else []
     return str(names[0].value) if names else ""
+
+
+def certificate(data: bytes) -> x509.Certificate | None:
+    """The certificate of evidence.pub; None for a plain public key. Raises what `BROKEN` lists."""
+    if b"BEGIN CERTIFICATE" not in data:
+        return None
+    return x509.load_pem_x509_certificate(data)
+
+
+def proves_possession(found: x509.Certificate) -> bool:
+    """Was it signed with the key that it is about? Anybody can write another's public key into a certificate."""
+    try:
+        found.verify_directly_issued_by(found)
+    except (InvalidSignature, *BROKEN):
+        return False
+    return True
+
+
+def doubts(found: x509.Certificate, now: datetime) -> Iterator[str]:
+    """Why a certificate does not stand behind evidence: what `openssl cms -verify` refuses too, and whatever no
+    certificate made by `create` has."""
+    start, end = found.not_valid_before_utc, found.not_valid_after_utc
+    if now > end:
+        yield f"the certificate of the evidence key has expired: it was valid until {end:%Y-%m-%dT%H:%M:%SZ}"
+    if now < start:
+        yield f"the certificate of the evidence key is not valid yet: it is from {start:%Y-%m-%dT%H:%M:%SZ} on"
+    if strange := _unlike_ours(found):
+        yield f"the certificate of the evidence key is not one that `cjsm evidence init` makes: {strange}"
+
+
+def _unlike_ours(found: x509.Certificate) -> str:
+    try:
+        extensions = {one.oid: (one.critical, one.value) for one in found.extensions}
+        long = found.not_valid_after_utc - found.not_valid_before_utc
+    except BROKEN:
+        return "it is damaged"
+    if found.serial_number <= 0:
+        return f"its serial number is {found.serial_number}, expected a positive one (RFC 5280, 4.1.2.2)"
+    if long > timedelta(days=CERTIFICATE_DAYS, minutes=5):
+        return f"it is valid for {long.days} days, expected {CERTIFICATE_DAYS} at most"
+    if extensions != {value.oid: (critical, value) for value, critical in EXTENSIONS}:
+        return "it has other extensions"
+    return "" if proves_possession(found) else "it is not signed with its own key"
 
 
 def key_identifier(key: ec.EllipticCurvePublicKey) -> str:
@@ -180,8 +226,7 @@ def _certificate(private: ec.EllipticCurvePrivateKey, organisation: str, now: da
             x509.NameAttribute(NameOID.COMMON_NAME, "CJSM connection evidence"),
         ]
     )
-    usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True}
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -189,11 +234,10 @@ def _certificate(private: ec.EllipticCurvePrivateKey, organisation: str, now: da
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))  # the reader's clock may be a little behind
         .not_valid_after(now + timedelta(days=CERTIFICATE_DAYS))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(**usage), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
-        .sign(private, hashes.SHA256())
     )
+    for value, critical in EXTENSIONS:
+        builder = builder.add_extension(value, critical)
+    return builder.sign(private, hashes.SHA256())
 
 
 _KEY_USAGES = (
@@ -207,3 +251,9 @@ _KEY_USAGES = (
     "encipher_only",
     "decipher_only",
 )
+EXTENSIONS: tuple[tuple[x509.ExtensionType, bool], ...] = (
+    (x509.BasicConstraints(ca=False, path_length=None), True),
+    (x509.KeyUsage(**dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True}), True),
+    (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False),
+)
+"""Those of an evidence key's certificate, each with whether it is critical."""

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+)
 
 from cjsm_connect.results import Run, Status
 
@@ -35,7 +44,22 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(timestamp)]
+def moment(text: str) -> datetime | None:
+    """A time with its offset, ISO 8601, UTC; None for what is none, or lies before 2000 or after 2999."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo and 2000 <= found.year < 3000 else None
+
+
+def _of_our_time(value: datetime) -> datetime:
+    if not 2000 <= value.year < 3000:  # so that no sum or zone leads out of what a calendar can hold
+        raise ValueError("expected a time between 2000 and 2999")
+    return value
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time), PlainSerializer(timestamp)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +183,10 @@ def read(payload: bytes) -> Statement:
         raise Refused(f"{STATEMENT}: not an evidence statement: {what}") from error
     if len(statement.digests) != len(statement.subject):
         raise Refused(f"{STATEMENT}: names a file twice")
+    if bytes_of(statement) != payload:
+        raise Refused(
+            f"{STATEMENT}: not in the one form in which it is written: another order, or other spellings of times"
+        )
     return statement
 
 

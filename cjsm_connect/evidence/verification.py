@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cjsm_connect.results import Status
 from cjsm_connect.results.catalogue import edition
 
-from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, TIMESTAMP, Refused, archive, cms, dsse, shown, timestamps
+from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, TIMESTAMP, Refused, archive, cms, dsse, keys, shown, timestamps
 from .keys import LONGEST_NAME
-from .statement import Statement, read, timestamp
+from .statement import LONGEST_VALIDITY_DAYS, Statement, moment, read, timestamp
 from .strict_json import parse_object
 
 RESULTS = "results.json"
@@ -44,12 +44,18 @@ class Verification:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads: the organisation that the key was given for, the version of the reader's own catalogue, and the roots
-    of the timestamp authorities that the reader trusts. What is empty is not compared."""
+    """Who reads: the organisation that the key was given for, the version of the reader's own catalogue, the roots of
+    the timestamp authorities that the reader trusts, and the key's certificate. What is empty is not compared."""
 
     whose: str = ""
     catalogue: str = ""
     authorities: Sequence[x509.Certificate] = ()
+    certificate: x509.Certificate | None = None
+
+    @classmethod
+    def of(cls, pem: bytes, catalogue: str = "", authorities: Sequence[x509.Certificate] = ()) -> Reader:
+        """Who was given this evidence.pub, which `keys.public_key` has read."""
+        return cls(keys.organisation(pem), catalogue, authorities, keys.certificate(pem))
 
 
 def verify(
@@ -75,20 +81,23 @@ def verify_files(
         statement = _signed_statement(files, key)
     except Refused as refusal:
         return Verification((str(refusal),))
-    doubts = [*_signature_problems(files, key), *_file_problems(files, statement)]
+    at = max(now, statement.predicate.not_before - CLOCK_TOLERANCE)  # earlier is told of the statement itself
+    doubts = [*_signature_problems(files, key, reader.certificate, at), *_file_problems(files, statement)]
     if not doubts:
         doubts += _result_problems(files, statement)
     doubts += [*_time_problems(statement, now), *_nonce_problems(statement, nonce)]
     doubts += [*_organisation_problems(statement, reader.whose), *_catalogue_problems(statement, reader.catalogue)]
     if not reader.authorities:
         doubts += _timestamp_problems(files)
-    stamped = _stamped(files, statement, reader.authorities) if reader.authorities else None
+    stamped = _stamped(files, statement, reader.authorities, now) if reader.authorities else None
     if isinstance(stamped, str):
         return Verification((*doubts, stamped), statement, files)
     return Verification(tuple(doubts), statement, files, stamped)
 
 
-def _stamped(files: Mapping[str, bytes], statement: Statement, authorities: timestamps.Roots) -> datetime | str:
+def _stamped(
+    files: Mapping[str, bytes], statement: Statement, authorities: timestamps.Roots, now: datetime
+) -> datetime | str:
     """When the signature was seen by one of the authorities, or what is wrong with the timestamp."""
     if TIMESTAMP not in files:
         return f"{TIMESTAMP} is missing: expected a timestamp by the authority that was given"
@@ -97,6 +106,8 @@ def _stamped(files: Mapping[str, bytes], statement: Statement, authorities: time
     except Refused as refusal:
         return str(refusal)
     said = statement.predicate
+    if found > now + CLOCK_TOLERANCE:
+        return f"{TIMESTAMP}: of {timestamp(found)}, which is still to come; compare the clocks"
     if said.not_before - CLOCK_TOLERANCE <= found <= said.not_after:
         return found
     return f"{TIMESTAMP}: of {timestamp(found)}, outside the time for which the evidence says that it is valid"
@@ -109,13 +120,19 @@ def _signed_statement(files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey
     return read(dsse.verify(files[DSSE], key))
 
 
-def _signature_problems(files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey) -> Iterator[str]:
+def _signature_problems(
+    files: Mapping[str, bytes], key: ec.EllipticCurvePublicKey, given: x509.Certificate | None, now: datetime
+) -> Iterator[str]:
     if dsse.verify(files[DSSE], key) != files[STATEMENT]:
         yield f"{STATEMENT} was changed after signing: it differs from the statement in {DSSE}"
     try:
-        cms.verify(files[CMS], files[STATEMENT], key)
+        certificate = cms.verify(files[CMS], files[STATEMENT], key)
     except Refused as refusal:
         yield str(refusal)
+        return
+    yield from keys.doubts(certificate, now)
+    if given is not None and given != certificate:
+        yield f"{CMS}: has another certificate of this key than the one given as {keys.PUBLIC}"
 
 
 def _timestamp_problems(files: Mapping[str, bytes]) -> Iterator[str]:
@@ -174,11 +191,30 @@ def _status(row: Any) -> Status:
 
 
 def _time_problems(statement: Statement, now: datetime) -> Iterator[str]:
-    start, end = statement.predicate.not_before, statement.predicate.not_after
+    said = statement.predicate
+    start, end = said.not_before, said.not_after
+    if not start < end <= start + timedelta(days=LONGEST_VALIDITY_DAYS):
+        yield (
+            f"claims to be valid from {timestamp(start)} to {timestamp(end)}: expected an end after the beginning, and "
+            f"{LONGEST_VALIDITY_DAYS} days at most"
+        )
     if now > end:
         yield f"expired: the evidence was valid until {timestamp(end)}; ask for new evidence"
     if now < start - CLOCK_TOLERANCE:
         yield f"not valid yet: valid from {timestamp(start)}; compare the clocks"
+    else:
+        yield from _look_problems(said.started, said.ended, min(now, end))
+
+
+def _look_problems(started: str, ended: str, latest: datetime) -> Iterator[str]:
+    """Nobody can have looked at hosts later than now, or later than what follows from it may be relied on."""
+    first, last = moment(started), moment(ended)
+    if first is None or last is None:
+        yield f"says that it looked from {shown(started)} to {shown(ended)}: expected two times with their zone"
+    elif not first <= last:
+        yield f"says that it looked from {shown(started)} to {shown(ended)}: the end is before the beginning"
+    elif last > latest + CLOCK_TOLERANCE:
+        yield f"says that it looked until {shown(ended)}, which is still to come, or after its validity"
 
 
 def _nonce_problems(statement: Statement, nonce: str | None) -> Iterator[str]:
@@ -195,10 +231,16 @@ def _organisation_problems(statement: Statement, whose: str) -> Iterator[str]:
 
 def _catalogue_problems(statement: Statement, ours: str) -> Iterator[str]:
     """Of requirements that this tool does not know it cannot say whether they were judged as they should be."""
-    theirs = statement.predicate.catalogue_version
-    if ours and edition(theirs) > edition(ours):
+    version = statement.predicate.catalogue_version
+    theirs, known = edition(version), edition(ours)
+    if theirs is None:
         yield (
-            f"newer catalogue: the evidence was judged by edition {edition(theirs)} ({shown(theirs)}, cjsm-connect "
-            f"{shown(statement.predicate.tool_version)}), and this tool knows editions up to {edition(ours)} ({ours}): "
+            f"unknown catalogue: the evidence was judged by {shown(version)}, expected EDITION.DIGEST, as "
+            "7.0123456789ab: its results are not taken as judged"
+        )
+    elif known is not None and theirs > known:
+        yield (
+            f"newer catalogue: the evidence was judged by edition {theirs} ({shown(version)}, cjsm-connect "
+            f"{shown(statement.predicate.tool_version)}), and this tool knows editions up to {known} ({ours}): "
             "its results are not taken as judged; verify it with a newer cjsm-connect"
         )

@@ -77,10 +77,10 @@ def parse(text: str) -> Catalogue:
     return Catalogue(found, f"{number}.{hashlib.sha256(text.encode()).hexdigest()[:12]}")
 
 
-def edition(version: str) -> int:
-    """The edition in a catalogue's version; 0 for a version without one. The larger is the newer."""
-    found = re.fullmatch(r"(\d{1,9})\.[0-9a-f]{12}", version)
-    return int(found[1]) if found else 0
+def edition(version: str) -> int | None:
+    """The edition in a catalogue's version, the larger the newer; None for what is no version."""
+    found = re.fullmatch(r"(0|[1-9][0-9]{0,8})\.[0-9a-f]{12}", version)
+    return int(found[1]) if found else None
 
 
 def _requirement(row: dict[str, Any]) -> Requirement:

@@ -34,9 +34,8 @@ def of_bundle(bundle: Path, folder: Path, now: datetime) -> Observed:
         pem, data = (folder / keys.PUBLIC).read_bytes(), bundle.read_bytes()
     except OSError as error:
         raise EvidenceError(f"{error.filename} cannot be read: {error.strerror}") from error
-    found = verification.verify(
-        data, keys.public_key(pem, keys.PUBLIC), None, now, verification.Reader(keys.organisation(pem))
-    )
+    public = keys.public_key(pem, keys.PUBLIC)
+    found = verification.verify(data, public, None, now, verification.Reader.of(pem))
     if not found.genuine:
         raise EvidenceError(f"{bundle} is not relied on: {'; '.join(found.problems)}. Make a new one: cjsm evidence")
     results = found.files[verification.RESULTS]

@@ -50,7 +50,7 @@ def _report(requirements: Path, bundle: Path, key: Path, nonce: str | None) -> h
     pem = read_file(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
     catalogue = catalogues.load(requirements)
-    reader = Reader(keys.organisation(pem), catalogue.version)
+    reader = Reader.of(pem, catalogue.version)
     found = verify(read_file(bundle, archive.MOST_BYTES), public, nonce, _now(), reader)
     if not found.statement or not found.genuine:
         doubts = "; ".join(found.problems)

@@ -40,6 +40,8 @@ def command(rooms: Any, /, bundles: tuple[Path, ...], out: Path | None, as_data:
     """
     now = datetime.now(UTC)
     desk = _desk(rooms.root / "checks" / "requirements.toml", now, **asked)
+    for sentence in desk.keys.refused:
+        click.echo(f"cjsm: {sentence}", err=True)
     records = compared(_all(desk, _files(bundles)))
     if out:
         _write(out, records, desk, now)
@@ -94,6 +96,7 @@ def _data(records: Sequence[Record], desk: Desk, now: datetime) -> dict[str, Any
         "criteria": criteria,
         "catalogue": desk.catalogue.version,
         "reviewed": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "keys_left_out": list(desk.keys.refused),
         "records": [record.plain() for record in records],
     }
 

@@ -49,7 +49,7 @@ def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: A
     pem = read_file(key, LARGEST_KEY)
     public = keys.public_key(pem, str(key))
     ours = catalogues.load(rooms.root / "checks" / "requirements.toml").version
-    reader = Reader(keys.organisation(pem), ours, _authorities(asked["timestamp_ca"]))
+    reader = Reader.of(pem, ours, _authorities(asked["timestamp_ca"]))
     found = verify_bundle(read_file(bundle, archive.MOST_BYTES), public, nonce, _now(), reader)
     fields = commitments.read_opened(read_file(opened, LARGEST_OPENED), opened.name) if opened and found.genuine else []
     found = replace(found, problems=(*found.problems, *_doubts(found, fields)))

@@ -1,13 +1,19 @@
 """The verb: records, comparison with the bundle before, and bundles that cannot be relied on."""
 
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 
 from cjsm_connect.evidence import keys
 from cjsm_connect.results import CjsmError, Status
+from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.verbs import review
 from tests.evidence.samples import NOW, genuine, key, other_key, packed, result, run, signed
 from tests.made_up import ROOT
@@ -35,8 +41,11 @@ def desk(tmp_path, monkeypatch):
     return tmp_path
 
 
-def bundle(folder, name, *results, ended="2026-11-21T11:59:58+00:00", **changes):
-    made = run(*(results or (result("relay.route"),)), ended=ended)
+OURS = catalogues.load(ROOT / "checks" / "requirements.toml").version
+
+
+def bundle(folder, name, *results, ended="2026-11-21T11:59:58+00:00", catalogue=OURS, **changes):
+    made = run(*(results or (result("relay.route"),)), ended=ended, catalogue_version=catalogue)
     (folder / name).write_bytes(packed(signed(made, **changes)))
 
 
@@ -134,3 +143,61 @@ def test_many_bundles_go_through_several_processes_and_keep_their_order(desk):
         bundle(desk, f"{number:02}.tar")
     found = records(desk, *(str(desk / f"{number:02}.tar") for number in range(12)))
     assert [record["bundle"] for record in found] == [f"{number:02}.tar" for number in range(12)]
+
+
+@pytest.mark.parametrize(
+    "catalogue", ["9999.0123456789ab", "1.0123456789ab", "", "nonsense", OURS.partition(".")[0] + ".0123456789ab"]
+)
+def test_what_was_judged_by_another_catalogue_is_not_judged(desk, catalogue):
+    bundle(desk, "a.tar", catalogue=catalogue)
+    (record,) = records(desk, str(desk / "a.tar"))
+    assert record["decision"] == "not judged"
+    assert "catalogue" in record["problems"][0]
+
+
+def forged(name, public, by):
+    """A certificate about somebody's public key, made by somebody who has not the private one."""
+    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
+    made = x509.CertificateBuilder(subject, subject, public, 7, NOW, NOW + timedelta(days=30))
+    return keys.certificate_text(made.sign(by, hashes.SHA256()), name)
+
+
+@pytest.mark.parametrize("file", ["aaa.pub", "zzz.pub"])
+def test_a_certificate_with_another_organisations_key_stands_in_nobodys_way(desk, file):
+    bundle(desk, "a.tar")
+    text = forged("Mallory Council", key().private.public_key(), other_key().private)
+    (desk / "keys" / file).write_bytes(text)
+    done = judged(desk, str(desk / "a.tar"))
+    assert done.stdout.startswith("COMPATIBLE: Exampleshire Council")
+    assert f"{file}: the certificate says that the key" in done.stderr
+    assert "that of Mallory Council, but was not made with that key; left out" in done.stderr
+
+
+def test_one_key_under_two_names_is_nobodys_and_both_are_named(desk):
+    bundle(desk, "a.tar")
+    (desk / "keys" / "other.pub").write_bytes(forged("Mallory Council", key().private.public_key(), key().private))
+    done = judged(desk, str(desk / "a.tar"))
+    assert "one key under two names" in str(done.exception)
+    for said in ("Mallory Council", "other.pub", "Exampleshire Council", "exampleshire.pub"):
+        assert said in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_that_is_no_key_among_the_keys_stands_in_nobodys_way(desk, content):
+    bundle(desk, "a.tar")
+    (desk / "keys" / "broken.pub").write_bytes(content)
+    done = judged(desk, str(desk / "a.tar"), "--json")
+    assert done.exit_code == 0
+    [sentence] = json.loads(done.stdout)["keys_left_out"]
+    assert "broken.pub: expected a PEM certificate or public key" in sentence
+
+
+def test_a_plain_public_key_beside_its_certificate_is_one_key(desk):
+    bundle(desk, "a.tar")
+    plain = key().private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (desk / "keys" / "aaa.pub").write_bytes(plain)
+    done = judged(desk, str(desk / "a.tar"), "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["keys_left_out"] == []

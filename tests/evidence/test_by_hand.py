@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from cjsm_connect.bench import hostile
 from cjsm_connect.evidence import CMS, DSSE, STATEMENT, bundle, keys
 from cjsm_connect.evidence.verification import Reader, verify
 from tests.evidence.samples import NOW, genuine, key, other_key, packed, signed
+from tests.evidence.test_verification import certificate
 
 TOOLS = ("openssl", "jq", "tar", "sha256sum", "cmp", "sh")
 DOCS = Path(__file__).parents[2] / "docs" / "evidence.md"
@@ -52,7 +53,7 @@ def by_hand(data: bytes, folder: Path, public: bytes = PUBLIC) -> bool:
 
 
 def ours(data: bytes, public: bytes = PUBLIC) -> bool:
-    return verify(data, keys.public_key(public, "evidence.pub"), None, NOW, Reader(keys.organisation(public))).genuine
+    return verify(data, keys.public_key(public, "evidence.pub"), None, NOW, Reader.of(public)).genuine
 
 
 def otherwise() -> Iterator[tuple[str, bytes]]:
@@ -95,3 +96,19 @@ def test_both_ways_refuse_what_is_not_valid_now(days: int, tmp_path: Path, monke
     monkeypatch.setattr("tests.evidence.test_by_hand.NOW", NOW + timedelta(days=days))
     assert not ours(genuine())
     assert not by_hand(genuine(), tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{"end": NOW - timedelta(seconds=1)}, {"start": NOW + timedelta(minutes=1)}, {}])
+def test_both_ways_say_the_same_of_a_certificate_in_and_out_of_date(
+    changes: dict[str, datetime], tmp_path: Path
+) -> None:
+    by = certificate(**changes)
+    public = keys.certificate_text(by.certificate, "Exampleshire Council")
+    data = packed(signed(by=by))
+    assert ours(data, public) is by_hand(data, tmp_path, public) is (not changes)
+
+
+def test_both_ways_refuse_another_certificate_of_the_same_key(tmp_path: Path) -> None:
+    public = keys.certificate_text(certificate().certificate, "Exampleshire Council")
+    assert not ours(genuine(), public)
+    assert not by_hand(genuine(), tmp_path, public)

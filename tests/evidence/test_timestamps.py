@@ -187,3 +187,28 @@ def test_only_http_is_asked(url: str) -> None:
 def test_a_root_that_is_none_is_said_before_anything_is_signed() -> None:
     with pytest.raises(EvidenceError, match=r"root\.pem: expected the authority's root"):
         timestamps.roots_of(b"nonsense", "root.pem")
+
+
+def test_a_time_that_is_still_to_come_is_refused(tsa: Tsa) -> None:
+    """Within the validity, and twenty days ahead of the reader."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    payload = material().files
+    signed = sign(payload, state(run(), payload, Validity(now - timedelta(25), now + timedelta(5), None)), key())
+    with served(tsa.answer) as url:
+        found, _ = Stamping(url, roots(tsa)).added(signed)
+    reader = Reader(authorities=roots(tsa))
+    problems = verify(packed(found), key().private.public_key(), None, now - timedelta(20), reader).problems
+    assert any(one.startswith("statement.tsr: of ") and "still to come" in one for one in problems), problems
+
+
+@pytest.mark.parametrize("beside", [b"", b"x" * 20 * 2**20, b"\x30\x03\x02\x01\x00", b"-----BEGIN CERTIFICATE-----"])
+def test_nothing_but_a_timestamp_over_them_lies_beside_the_signatures(files: dict[str, bytes], beside: bytes) -> None:
+    """Also to who asks for none: neither signature covers it."""
+    [problem] = verified({**files, TIMESTAMP: beside}).problems
+    assert problem.startswith("statement.tsr: ")
+
+
+def test_a_timestamp_over_something_else_is_refused_by_who_asks_for_none(files: dict[str, bytes], tsa: Tsa) -> None:
+    with served(tsa.answer) as url:
+        other = stamped(url, SIGNATURE, roots(tsa))
+    assert "over something else" in "".join(verified({**files, TIMESTAMP: other}).problems)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import os
+import ssl
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from cjsm_connect.evidence import CMS, DSSE, SIGNATURE_FILES, STATEMENT, bundle, statement
+from cjsm_connect.evidence import CMS, DSSE, SIGNATURE_FILES, STATEMENT, bundle, cms, dsse, keys, statement
+from cjsm_connect.evidence.strict_json import canonical
 from cjsm_connect.evidence.verification import Reader, Verification, verify
 from cjsm_connect.results import Status
 from tests.evidence.samples import ALL_PASS, NOW, key, material, other_key, packed, result, run, signed
+from tests.made_up import ROOT
 
 PUBLIC = key().private.public_key()
 
@@ -147,3 +159,116 @@ def test_evidence_of_a_newer_catalogue_is_not_taken_as_judged(ours: str, accepte
     if not accepted:
         assert only_problem(found).startswith("newer catalogue: the evidence was judged by edition 9 (9.0123456789ab")
         assert "editions up to 8 (8.ba9876543210)" in only_problem(found)
+
+
+@pytest.mark.parametrize(
+    "version", ["", "x", "0123456789ab", "9", "-9.0123456789ab", "٩.0123456789ab", "09.0123456789ab"]
+)
+def test_a_catalogue_that_no_tool_has_is_refused_and_not_the_oldest(version: str) -> None:
+    files = signed(run(catalogue_version=version))
+    assert only_problem(verified(files)).startswith("unknown catalogue: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"not_after": NOW + timedelta(days=367)}, "366 days at most"),
+        ({"not_after": datetime(2199, 1, 1, tzinfo=UTC)}, "366 days at most"),
+        ({"not_after": NOW - timedelta(days=1)}, "an end after the beginning"),
+        ({"ended": "2099-01-01T00:00:00+00:00"}, "still to come"),
+        ({"ended": "2026-11-21T12:06:00+00:00"}, "still to come"),
+        ({"started": "2026-11-21T12:00:00+00:00"}, "the end is before the beginning"),
+        ({"ended": "yesterday"}, "two times with their zone"),
+        ({"started": "2026-11-21T11:59:45"}, "two times with their zone"),
+        ({"started": "0001-01-01T00:00:00+00:00"}, "two times with their zone"),
+        ({"ended": "9999-12-31T23:59:59-23:59"}, "two times with their zone"),
+    ],
+)
+def test_times_that_nobody_can_have_looked_at_hosts_or_may_rely_on_are_refused(
+    changes: dict[str, Any], said: str
+) -> None:
+    files = material().files
+    claimed = statement.state(run(), files, statement.validity(NOW, 30, None))
+    lie = claimed.model_copy(update={"predicate": claimed.predicate.model_copy(update=changes)})
+    found = verified(bundle.sign(files, lie, key()))
+    assert any(said in problem for problem in found.problems), found.problems
+
+
+def test_a_few_minutes_between_two_clocks_are_forgiven() -> None:
+    assert verified(signed(run(ended="2026-11-21T12:04:00+00:00"))).genuine
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-11-21T12:00:00+00:00", "1.7e9"]
+)
+def test_a_time_of_another_spelling_or_out_of_any_calendar_is_refused(moment: str) -> None:
+    document = json.loads(signed()[STATEMENT])
+    document["predicate"]["not_before"] = moment
+    payload = canonical(document)
+    files = signed() | {STATEMENT: payload, DSSE: dsse.sign(payload, key().private), CMS: cms.sign(payload, key())}
+    assert only_problem(verified(files)).startswith("statement.json: not")
+
+
+def certificate(**changes: Any) -> keys.EvidenceKey:
+    """The evidence key with a certificate that differs in one thing."""
+    private, own = key().private, key().certificate
+    name = changes.get("name", own.subject)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(1)
+        .not_valid_before(changes.get("start", NOW - timedelta(days=1)))
+        .not_valid_after(changes.get("end", NOW + timedelta(days=30)))
+    )
+    for value, critical in changes.get("extensions", keys.EXTENSIONS):
+        builder = builder.add_extension(value, critical)
+    return keys.EvidenceKey(private, builder.sign(changes.get("by", private), hashes.SHA256()))
+
+
+OTHER_EXTENSIONS = {
+    "a CA": [(x509.BasicConstraints(ca=True, path_length=None), True), *keys.EXTENSIONS[1:]],
+    "none": [],
+    "one more": [*keys.EXTENSIONS, (x509.SubjectAlternativeName([x509.DNSName("x.example")]), False)],
+    "for servers": [*keys.EXTENSIONS[:2], (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"end": NOW - timedelta(seconds=1)}, "has expired"),
+        ({"start": NOW + timedelta(minutes=1)}, "not valid yet"),
+        ({"end": NOW + timedelta(days=1200)}, "expected 1095 at most"),
+        *(({"extensions": extensions}, "other extensions") for extensions in OTHER_EXTENSIONS.values()),
+    ],
+)
+def test_a_certificate_that_does_not_stand_behind_evidence_is_refused(changes: dict[str, Any], said: str) -> None:
+    by = certificate(**changes)
+    found = verify(packed(signed(by=by)), PUBLIC, None, NOW, Reader(certificate=by.certificate))
+    assert said in only_problem(found)
+
+
+def test_another_certificate_of_the_same_key_than_the_one_given_is_refused_as_openssl_does() -> None:
+    found = verify(packed(signed()), PUBLIC, None, NOW, Reader(certificate=certificate().certificate))
+    assert "another certificate of this key" in only_problem(found)
+    assert verify(packed(signed()), PUBLIC, None, NOW, Reader(certificate=key().certificate)).genuine
+
+
+def test_a_serial_number_that_is_not_positive_is_refused_without_a_word_of_a_library(tmp_path: Path) -> None:
+    """No library makes one, so it is changed in the DER; the whole program, as warnings are the process's."""
+    der = certificate().certificate.public_bytes(Encoding.DER)
+    at = der.index(b"\xa0\x03\x02\x01\x02\x02\x01\x01") + 7
+    pem = ssl.DER_cert_to_PEM_cert(der[:at] + b"\0" + der[at + 1 :])
+    (tmp_path / "evidence.pub").write_text(pem)
+    (tmp_path / "bundle.tar").write_bytes(packed(signed()))
+    command = [sys.executable, "-m", "cjsm_connect", "verify", "bundle.tar", "--key", "evidence.pub"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "REFUSED" in done.stdout) == (1, True), done
+    assert "arning" not in done.stderr
+    with pytest.warns(UserWarning, match="positive"):
+        found = keys.certificate(pem.encode())
+        assert found is not None and "a positive one" in "".join(keys.doubts(found, NOW))

@@ -83,5 +83,23 @@ def test_a_changed_catalogue_is_a_new_edition() -> None:
 
 
 def test_the_larger_edition_is_the_newer_and_a_version_without_one_is_none() -> None:
-    assert edition("10.0123456789ab") > edition("9.ffffffffffff") > edition("0123456789ab") == 0
+    assert edition("10.0123456789ab") == 10
+    assert edition("9.ffffffffffff") == 9
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "",
+        "0123456789ab",
+        "1",
+        "-1.0123456789ab",
+        "1.0123456789AB",
+        "١.0123456789ab",
+        "01.0123456789ab",
+        "1.0123456789ab\n",
+    ],
+)
+def test_what_is_no_version_is_no_edition_and_not_the_oldest(version: str) -> None:
+    assert edition(version) is None
     assert parse("edition = 7\n" + ROW).version.startswith("7.")
