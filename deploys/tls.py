@@ -7,6 +7,7 @@ CJSM is mutually authenticated: both ends present certificates that the service'
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from cjsm_connect.desired import Desired, Directory, File, Health, Key, Package
 from cjsm_connect.organisation import Host, Organisation
@@ -49,7 +50,14 @@ def _key(organisation: Organisation, host: Host, name: str, authority: str) -> K
         organisation=organisation.organisation.name,
         authority=authority,
         certificate=organisation.certificate(host.name, "hub" if name == "hub" else "inner"),
+        authority_file=_shown(organisation, organisation.hub.ca_file if name == "hub" else organisation.inner.ca_file),
+        authority_path=f"{FOLDER}/{name}-ca.pem" if authority else "",
     )
+
+
+def _shown(organisation: Organisation, path: Path | None) -> str:
+    """A file of the organisation's folder as its author names it."""
+    return str(path.relative_to(organisation.folder)) if path else ""
 
 
 def _health(organisation: Organisation, keys: tuple[Key, ...]) -> Iterator[Health]:

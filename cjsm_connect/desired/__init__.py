@@ -145,7 +145,8 @@ class Key:
     """A private key that is made on the host, 0600 from creation, and a certificate request for it.
 
     `certificate` is what the operator returned (PEM, leaf first) or None while it is awaited. `authority` is the CA
-    (PEM) that it must chain to. Installed as one chain file `chain_path` (key first), as smtp_tls_chain_files wants it.
+    (PEM) that it must chain to, as the organisation's `authority_file` gives it; on the host it is `authority_path`.
+    Installed as one chain file `chain_path` (key first), as smtp_tls_chain_files wants it.
     """
 
     name: str  # "hub" or "inner"
@@ -158,6 +159,8 @@ class Key:
     authority: str
     certificate: str | None = None
     algorithm: Literal["rsa-4096", "rsa-3072", "ec-p256"] = "rsa-3072"
+    authority_file: str = ""
+    authority_path: str = ""
 
     @property
     def key(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,71 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def problems(desired: Desired, snapshot: Snapshot) -> list[str]:
-    """What is wrong with returned certificates that are not installed yet; costs nothing when all are."""
+WHOSE = {"hub": "the operator", "inner": "your own CA"}
+"""Who signs the requests of a key of this name."""
+
+
+def problems(desired: Desired, snapshot: Snapshot, written: Collection[str] = ()) -> list[str]:
+    """What is wrong with returned certificates that are not installed yet, and with authorities' certificates among the
+    files to be `written`; costs nothing when all are there already."""
     found: list[str] = []
+    now = datetime.now(UTC)
     for key in desired.keys:
         state = snapshot["keys"][key.path]
-        if key.certificate and state.get("chain") != key.certificate_digest:
-            found += certificate_problems(key, state.get("public", ""), datetime.now(UTC))
+        trust = authority_problems(key, desired.keys, now) if key.authority_path in written else []
+        returned = key.certificate and (state.get("chain") != key.certificate_digest or key.authority_path in written)
+        found += trust or (certificate_problems(key, state.get("public", ""), now) if returned else [])
     return found
+
+
+def authority_problems(key: Key, keys: Iterable[Key], now: datetime) -> list[str]:
+    """Everything wrong with the file of the authorities that a key's certificate, and the other end's, must chain to.
+
+    A certificate that is no authority's is no trust anchor (RFC 5280 4.2.1.9). An authority that is trusted for the hub
+    must not be trusted for the inner hop: its members would be let in, or our own hosts taken for the hub.
+    """
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(key.authority.encode())
+        others = {
+            other.name: x509.load_pem_x509_certificates(other.authority.encode())
+            for other in keys
+            if other.name != key.name and other.authority
+        }
+    except ValueError as error:
+        return [f"{key.authority_file}: expected certificates of authorities in PEM: {error}"]
+    lines = [line for one in found for line in _authority(one, now)]
+    lines += [
+        f"holds {_name(one)}, which {side}.ca_file trusts too; each has an authority of its own"
+        for side, theirs in others.items()
+        for one in found
+        if any(_kin(one, other) for other in theirs)
+    ]
+    what = "as the engineer gives it" if key.name == "hub" else "of your own CA, which signs the -inner requests"
+    return [f"{key.authority_file} ({key.name}.ca_file) {line}; expected the certificate {what}" for line in lines]
+
+
+def _authority(one: Certificate, now: datetime) -> Iterator[str]:
+    from cryptography import x509
+
+    try:
+        able = one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        able = one.version is x509.Version.v1 and one.issuer == one.subject  # roots of the last century
+    if not able:
+        yield f"holds {_name(one)}, which is no authority's certificate but a host's or a person's"
+    if now > one.not_valid_after_utc:
+        yield f"holds {_name(one)}, which expired on {one.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _kin(one: Certificate, other: Certificate) -> bool:
+    """Is it the same authority, or did one of them issue the other?"""
+    return one.public_key() == other.public_key() or _issued(one, other) or _issued(other, one)
+
+
+def _name(one: Certificate) -> str:
+    return one.subject.rfc4514_string() or f"a certificate without a name, of {one.issuer.rfc4514_string()}"
 
 
 def certificate_problems(key: Key, public: str, now: datetime) -> list[str]:
@@ -32,34 +89,44 @@ def certificate_problems(key: Key, public: str, now: datetime) -> list[str]:
 
     try:
         chain = x509.load_pem_x509_certificates((key.certificate or "").encode())
-        authorities = x509.load_pem_x509_certificates(key.authority.encode())
+        authorities = x509.load_pem_x509_certificates(key.authority.encode()) if key.authority else []
     except ValueError as error:
         return [f"the certificate for the {key.name} key is not PEM: {error}"]
     leaf = chain[0]
-    lines = [*_key(leaf, public), *_dates(leaf, now), *_names(leaf, key), *_usages(leaf)]
-    lines += _chain(chain, authorities, now)
+    if any(_holds(one, public) for one in chain[1:]):
+        return [
+            f"the returned certificate for the {key.name} key does not come first in its file: {_name(leaf)} stands "
+            "before it; put it first, and those that lead to its authority after it"
+        ]
+    lines = [*_key(leaf, public, key), *_dates(leaf, now, key), *_names(leaf, key), *_usages(leaf)]
+    lines += _chain(chain, authorities, now, key) if authorities else []  # none on an inner hop with pinned keys
     return [f"the returned certificate for the {key.name} key {line}" for line in lines]
 
 
-def _key(leaf: Certificate, public: str) -> Iterator[str]:
+def _holds(certificate: Certificate, public: str) -> bool:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    found = leaf.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    found = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return found.strip() == public.strip()
+
+
+def _key(leaf: Certificate, public: str, key: Key) -> Iterator[str]:
+    whose = WHOSE[key.name]
     if not public:
         yield (
             "is for a key that the host does not have (any more); move it out of the certificates folder, apply, send "
-            "the operator the request that is fetched then, and install what comes back for it"
+            f"{whose} the request that is fetched then, and install what comes back for it"
         )
-    elif found.strip() != public.strip():
+    elif not _holds(leaf, public):
         yield (
-            "belongs to another key than the one on the host; send the operator the request that was fetched last "
+            f"belongs to another key than the one on the host; send {whose} the request that was fetched last "
             "and install what comes back for it"
         )
 
 
-def _dates(leaf: Certificate, now: datetime) -> Iterator[str]:
+def _dates(leaf: Certificate, now: datetime, key: Key) -> Iterator[str]:
     if now > leaf.not_valid_after_utc:
-        yield f"expired on {leaf.not_valid_after_utc:%Y-%m-%d}; ask the operator for a new one"
+        yield f"expired on {leaf.not_valid_after_utc:%Y-%m-%d}; ask {WHOSE[key.name]} for a new one"
     if now < leaf.not_valid_before_utc:
         yield f"is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC; check the clock, or wait"
 
@@ -91,20 +158,29 @@ def _usages(leaf: Certificate) -> Iterator[str]:
         yield from (f"may not be used as {text}" for usage, text in wanted.items() if usage not in found)
 
 
-def _chain(chain: list[Certificate], authorities: list[Certificate], now: datetime) -> Iterator[str]:
+def _chain(chain: list[Certificate], authorities: list[Certificate], now: datetime, key: Key) -> Iterator[str]:
     """Does it lead to the declared CA? Verified link by link, because public-web rules do not fit a private CA."""
     current = chain[0]
     for _ in range(len(chain) + len(authorities)):
         issuer = next((one for one in (*authorities, *chain[1:]) if _issued(one, current)), None)
         if issuer is None:
-            yield f"does not lead to the declared CA: nobody given is its issuer {current.issuer.rfc4514_string()}"
+            yield (
+                f"does not lead to the declared CA: nobody given is its issuer {current.issuer.rfc4514_string()}; "
+                f"{_declared(authorities, key)}"
+            )
             return
         if now > issuer.not_valid_after_utc:
             yield f"was issued by a CA that expired on {issuer.not_valid_after_utc:%Y-%m-%d}"
         if issuer in authorities:
             return
         current = issuer
-    yield "does not lead to the declared CA"
+    yield f"does not lead to the declared CA; {_declared(authorities, key)}"
+
+
+def _declared(authorities: list[Certificate], key: Key) -> str:
+    """Which CA is declared where, and who can say which is right."""
+    names = ", ".join(_name(one) for one in authorities)
+    return f"{key.authority_file or 'the declared file'} holds {names}. One of the two is wrong: ask {WHOSE[key.name]}"
 
 
 def _issued(issuer: Certificate, subject: Certificate) -> bool:

@@ -65,7 +65,9 @@ def subject(name: str, desired: Desired, found: Any) -> Subject:
     """One host's comparison, or the problem that came instead of a snapshot."""
     if isinstance(found, ssh.HostError):
         return Subject(name, desired, {}, Change(), str(found))
-    return Subject(name, desired, found, change(desired, found), refused=tuple(problems(desired, found)))
+    differs = change(desired, found)
+    written = {item.file.path for item in differs.files}
+    return Subject(name, desired, found, differs, refused=tuple(problems(desired, found, written)))
 
 
 def judged(organisation: Organisation, found: list[Subject]) -> list[Subject]:
