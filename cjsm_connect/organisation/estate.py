@@ -81,15 +81,29 @@ class Estate(Part):
 
 
 class DeclaredFlow(Part):
-    """A flow of the organisation's own that a managed host must go on serving, such as IMAP for its users.
+    """A flow of the organisation's own that has to go on: `in` to a managed host, such as IMAP for its users, `out`
+    from one, such as its smarthost, or `through` a firewall, between other machines.
 
-    Cyber Essentials wants each inbound rule approved and its business need written down.
+    `source` says from where, `destination` to where; the end that is the host itself is not named. Cyber Essentials
+    wants each inbound rule approved and its business need written down.
     """
 
     name: Name
-    source: Annotated[Several[Network], MinLen(1)]
+    direction: Literal["in", "out", "through"] = "in"
+    source: Several[Network] = ()
+    destination: Several[Network] = ()
     host: Name
     protocol: Literal["tcp", "udp"] = "tcp"
     ports: Annotated[Several[Port], MinLen(1)]
     reason: Text
     approver: Text
+
+    @model_validator(mode="after")
+    def _has_the_ends_of_its_direction(self) -> DeclaredFlow:
+        wanted = {"in": ("source",), "out": ("destination",), "through": ("source", "destination")}[self.direction]
+        found = tuple(name for name in ("source", "destination") if getattr(self, name))
+        if found != wanted:
+            ends = " and ".join(f"{name} = [...]" for name in wanted)
+            other = "" if len(wanted) > 1 else ", and no other end: that is the host itself"
+            raise refusal(f'{ends} where direction = "{self.direction}"{other}', " and ".join(found) or "neither")
+        return self

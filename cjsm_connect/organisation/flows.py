@@ -226,14 +226,16 @@ def _services(organisation: Organisation) -> Iterator[Flow]:
 def _declared(organisation: Organisation) -> Iterator[Flow]:
     for declared in organisation.flows:
         host = organisation.host(declared.host)
+        own = single(host.addresses)
         yield Flow(
             f"declared-{declared.name}",
-            declared.source,
-            single(host.addresses),
+            own if declared.direction == "out" else declared.source,
+            own if declared.direction == "in" else declared.destination,
             declared.protocol,
             declared.ports,
             f"{declared.reason} (approved by {declared.approver})",
-            destination_host=host.name,
+            source_host=host.name if declared.direction == "out" else None,
+            destination_host=host.name if declared.direction == "in" else None,
         )
 
 

@@ -150,6 +150,8 @@ def _rows(organisation: Organisation) -> Iterator[Row]:
     seen = set()
     for flow in sorted(flows(organisation), key=_importance):
         start, end = flow.source_host or _from(flow), flow.destination_host or _to(flow)
+        if not flow.hosts:  # between machines that are none of ours: drawn up to the firewall that lets it through
+            end = organisation.firewalls[0].name
         label, detail, kind = _described(organisation, flow)
         if kind == "upkeep" and end == SERVICES:
             upkeep.setdefault(start, {})[label] = None
@@ -179,7 +181,7 @@ def _from(flow: Flow) -> str:
 def _to(flow: Flow) -> str:
     if flow.name.startswith("cjsm-out-"):
         return HUB
-    return INTERNET if flow.name.startswith("internet-mail-") else SERVICES
+    return INTERNET if flow.name.startswith(("internet-mail-", "declared-")) else SERVICES
 
 
 def _described(organisation: Organisation, flow: Flow) -> tuple[str, str, str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from ipaddress import ip_network
 from typing import Any
 
+import pytest
+
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.organisation.flows import Flow, flows, for_host, network_of
+from cjsm_connect.results import CjsmError
 from tests.made_up import lab_file, organisation
 
 
@@ -206,3 +210,44 @@ def test_an_address_outside_the_estate_is_outside() -> None:
     assert network_of(made, ip_network("192.0.2.10")) == "lan"
     assert network_of(made, ip_network("0.0.0.0/0")) == "outside"
     assert network_of(made, ip_network("2001:db8::1")) == "outside"
+
+
+def declared(**changes: Any) -> dict[str, Any]:
+    flow = {"name": "smarthost", "host": "mail", "ports": [587], "reason": "mail leaves by it", "approver": "Chris"}
+    return flow | changes
+
+
+def test_a_declared_flow_goes_out_to_where_it_says() -> None:
+    made = organisation(flows=[declared(direction="out", destination=["203.0.113.99"])])
+    flow = named(made)["declared-smarthost"]
+    assert line(flow) == "192.0.2.10/32 > 203.0.113.99/32 tcp 587"
+    assert flow in for_host(made, made.host("mail")).outgoing
+    assert [one.name for one in for_host(made, made.host("firewall")).forwarded if "declared" in one.name]
+
+
+def test_a_declared_flow_goes_through_a_firewall_between_machines_that_are_none_of_ours() -> None:
+    ends = {"source": ["192.0.2.0/24"], "destination": ["0.0.0.0/0"]}
+    made = organisation(flows=[declared(direction="through", host="firewall", ports=[443], **ends)])
+    (flow,) = [one for one in for_host(made, made.host("firewall")).forwarded if one.name == "declared-smarthost"]
+    assert line(flow) == "192.0.2.0/24 > 0.0.0.0/0 tcp 443"
+    assert not [one for one in for_host(made, made.host("mail")).outgoing if one.name == "declared-smarthost"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "source = [...]"),
+        ({"direction": "out", "source": ["192.0.2.0/24"]}, "destination = [...]"),
+        ({"direction": "in", "source": ["192.0.2.0/24"], "destination": ["192.0.2.0/24"]}, "no other end"),
+        ({"direction": "through", "source": ["192.0.2.0/24"]}, "source = [...] and destination = [...]"),
+        (
+            {"direction": "through", "source": ["192.0.2.0/24"], "destination": ["198.51.100.7"]},
+            "a firewall that it goes through: firewall",
+        ),
+        ({"direction": "up", "source": ["192.0.2.0/24"]}, "direction"),
+        ({"direction": "out", "destination": [], "reason": ""}, "reason"),
+    ],
+)
+def test_a_declared_flow_names_the_ends_of_its_direction(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(CjsmError, match=re.escape(said)):
+        organisation(flows=[declared(**changes)])

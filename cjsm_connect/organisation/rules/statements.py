@@ -47,14 +47,20 @@ def gaps_were_accepted(known: Known) -> Iterator[Problem]:
 
 
 def declared_flows_stay_narrow(known: Known) -> Iterator[Problem]:
-    """A declared flow serves a host of ours, and opens neither SSH nor the listeners that have rules of their own."""
+    """A declared flow belongs to a host of ours; it opens neither SSH nor listeners that have rules of their own."""
     hosts = {host.name: host for host in known.hosts}
     for flow in known.flows if known.whole("hosts") else ():
         key = f'flows["{flow.name}"]'
         if flow.host not in hosts:
             yield known.problem(f"{key}.host", flow.host, f"one of: {', '.join(hosts)}")
             continue
-        for port in sorted(_guarded(known, hosts[flow.host]).intersection(flow.ports)):
+        if flow.direction == "through" and hosts[flow.host].role != "firewall":
+            firewalls = ", ".join(name for name, host in hosts.items() if host.role == "firewall")
+            yield known.problem(
+                f"{key}.host", flow.host, f"a firewall that it goes through: {firewalls or 'none here'}"
+            )
+        guarded = _guarded(known, hosts[flow.host]) if flow.direction == "in" else set()
+        for port in sorted(guarded.intersection(flow.ports)):
             expected = "no port of SSH, hub or inner hop: who may use those follows from their own sections"
             yield known.problem(f"{key}.ports", port, expected)
     for first, second in combinations(known.flows, 2):
