@@ -13,6 +13,7 @@ COLLECTOR = (
     "sessions",
     "lock",
     "firewall",
+    "traffic",
     "walls",
     "settling",
     "collect",

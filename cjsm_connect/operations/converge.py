@@ -14,7 +14,7 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, StringCommand, operation
 
 from cjsm_connect import remote
-from cjsm_connect.desired import Desired, access
+from cjsm_connect.desired import Desired, access, closing
 from cjsm_connect.desired.certificate import problems
 from cjsm_connect.desired.change import Change, change
 from cjsm_connect.operations import programs, ssh
@@ -32,6 +32,7 @@ class Job:
     desired: Desired
     errand_of: Callable[[Host], programs.Errand]
     to: int = 0  # the generation that a rollback goes back to
+    asked: bool = False  # has `cjsm apply` asked about what would close?
 
     @property
     def host(self) -> Host:
@@ -113,7 +114,18 @@ def objections(job: Job, wanted: Change) -> list[str]:
     snapshot = memory()["snapshot"]
     ways = [access.way(job.host, wanted, snapshot)] if wanted.firewalls else []
     cut_off = [text for _, text in access.refusals(job.organisation, ways)]
-    return [*problems(job.desired, snapshot), *cut_off]
+    return [*problems(job.desired, snapshot), *cut_off, *unasked(job, wanted)]
+
+
+def unasked(job: Job, wanted: Change) -> list[str]:
+    """What is in use and would close, where nobody was asked; as it was before packages of ours came and listened."""
+    if job.asked or not wanted.firewalls:
+        return []
+    before = memories()[False].get("snapshot", memory()["snapshot"])
+    found = closing.closing(job.organisation, job.host, closing.traffic_of(wanted, before))
+    return [f"the new firewall rules would close what is in use: {one.text}" for one in found] + (
+        ["keep it by [[flows]] in organisation.toml, or close it by `cjsm apply`, which asks"] if found else []
+    )
 
 
 @operation()

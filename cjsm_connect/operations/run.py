@@ -92,6 +92,7 @@ def converge_all(organisation: Organisation, job: dict[str, Any]) -> dict[str, A
             desired(organisation, organisation.host(name), only),
             lambda host: errand(organisation, host, job["about"]),
             job.get("to", 0),
+            asked=True,
         )
         for name in job["hosts"]
     }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cjsm_connect.remote import common, firewall
+from cjsm_connect.remote import common, firewall, traffic
 
 LARGEST = 60_000  # characters of a listing or a difference that a plan may show
 
 
 def observe(wall: dict[str, Any], unit: str = "") -> dict[str, Any]:
     """`firewall.state`; and if it is not as wanted: `boot_text`, `live` (live rules against the boot file's, as a
-    unified difference of nft's own listings) and `foreign` (tables of others, which nobody touches).
+    unified difference of nft's own listings), `foreign` (tables of others, which nobody touches) and `traffic` (what
+    other rules could close, see traffic.observe).
 
     Arguments: table, boot_path, sha256 (of the wanted ruleset). `unit`: see `firewall.state`.
     """
@@ -20,7 +21,9 @@ def observe(wall: dict[str, Any], unit: str = "") -> dict[str, Any]:
         return state
     boot = common.read(wall["boot_path"])
     changed = "" if state["live_is_boot"] else difference(wall["table"], boot)
-    return dict(state, boot_text=boot[:LARGEST], live=changed, foreign=foreign(wall["table"]))
+    return dict(
+        state, boot_text=boot[:LARGEST], live=changed, foreign=foreign(wall["table"]), traffic=traffic.observe()
+    )
 
 
 def difference(table: str, boot: str) -> str:

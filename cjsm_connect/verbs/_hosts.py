@@ -13,6 +13,7 @@ from cjsm_connect.operations import programs, ssh
 from cjsm_connect.results import CjsmError
 
 if TYPE_CHECKING:
+    from cjsm_connect.desired.closing import Closing
     from cjsm_connect.operations import DesiredOf
     from cjsm_connect.organisation import Organisation
 
@@ -28,6 +29,7 @@ class Subject:
     problem: str = ""  # why it could not be looked at
     refused: tuple[str, ...] = ()  # why this change must not be made
     warnings: tuple[str, ...] = ()  # what to think about before it is made
+    closing: tuple[Closing, ...] = ()  # what is in use and would be closed by it
 
 
 def subjects(
@@ -75,6 +77,7 @@ def judged(organisation: Organisation, found: list[Subject]) -> list[Subject]:
     if not any(item.change.firewalls for item in found):
         return found
     from cjsm_connect.desired import access
+    from cjsm_connect.desired.closing import closing, traffic_of, unseen
 
     ways = [access.way(organisation.host(item.name), item.change, item.snapshot) for item in found]
     refused, warned = (list(judge(organisation, ways)) for judge in (access.refusals, access.warnings))
@@ -82,7 +85,9 @@ def judged(organisation: Organisation, found: list[Subject]) -> list[Subject]:
         replace(
             item,
             refused=(*item.refused, *(text for name, text in refused if name == item.name)),
-            warnings=tuple(text for name, text in warned if name == item.name),
+            warnings=(*(text for name, text in warned if name == item.name), *unseen(host, traffic)),
+            closing=closing(organisation, host, traffic),
         )
         for item in found
+        for host, traffic in [(organisation.host(item.name), traffic_of(item.change, item.snapshot))]
     ]

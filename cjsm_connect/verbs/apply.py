@@ -22,15 +22,16 @@ from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, 
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
-from cjsm_connect.verbs.plan import described, steps_of
+from cjsm_connect.verbs.plan import closing_digest, described, steps_of
 
 
 @click.command("apply")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--closing", default="", metavar="DIGEST", help="Close what is in use; cjsm plan shows it, with DIGEST.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @scope_options
 @organisation_option
-def command(organisation: Organisation, yes: bool, as_json: bool, scope: Scope) -> None:
+def command(organisation: Organisation, yes: bool, closing: str, as_json: bool, scope: Scope) -> None:
     """Make every host what the organisation file says; shows the plan and asks first.
 
     It ends when what it started has run once (looked for updates, heard a time server, ...), or says what it no longer
@@ -43,7 +44,9 @@ def command(organisation: Organisation, yes: bool, as_json: bool, scope: Scope) 
     outcome: dict[str, Any] = {}
     after = before
     if any(item.change for item in before):
-        agreed(before, yes, organisation, quiet=as_json)
+        show(before, quiet=as_json)
+        closing_agreed(before, yes, closing)
+        agreed(before, yes, organisation)
         outcome = converged(organisation, job_of(before, scope.only), about(organisation))
         after = subjects(organisation, scope.desired_of, scope.limit)
     fetched = fetch_requests(organisation, after)
@@ -139,11 +142,38 @@ def stop_on_problems(found: list[Subject]) -> None:
         raise CjsmError("nothing was changed, because this must not be done:\n  " + "\n  ".join(refused))
 
 
-def agreed(found: list[Subject], yes: bool, organisation: Organisation, quiet: bool) -> None:
-    """Show the plan and ask; without a terminal only --yes, or a lab, goes on."""
-    if not quiet:
-        for item in found:
-            click.echo(described(item, new_files=False), err=True)
+def show(found: list[Subject], quiet: bool) -> None:
+    """The plan, before anything is asked."""
+    for item in () if quiet else found:
+        click.echo(described(item, new_files=False), err=True)
+
+
+def closing_agreed(found: list[Subject], yes: bool, given: str) -> None:
+    """What is in use closes only for somebody who has seen this very list: by its digest, or asked at the terminal.
+
+    Neither --yes nor a lab says so.
+
+    Raises:
+        CjsmError: nobody did; with the list, and how to keep or close it.
+    """
+    wanted = closing_digest(found)
+    if given == wanted or not wanted:
+        return
+    several = [f"{item.name}: {one.text}" for item in found for one in item.closing]
+    listed = "\n  ".join(several)
+    ways = f"keep it by [[flows]] in organisation.toml (cjsm plan prints the lines), or close it: --closing {wanted}"
+    if given:
+        raise CjsmError(
+            f"nothing was changed: --closing {given} is for another list. Now it would close\n  {listed}\n{ways}"
+        )
+    if yes or not sys.stdin.isatty():
+        raise CjsmError(f"nothing was changed: it would close what is in use\n  {listed}\n{ways}")
+    if not click.confirm(f"In use, and would close:\n  {listed}\nClose all of it ({len(several)})?", err=True):
+        raise CjsmError(f"nothing was changed; {ways}")
+
+
+def agreed(found: list[Subject], yes: bool, organisation: Organisation) -> None:
+    """Ask; without a terminal only --yes, or a lab, goes on."""
     laboratory = all(item.snapshot.get("lab") for item in found)
     if not yes and not laboratory:
         confirmed_by_operator(f"Apply this to {organisation.organisation.name}?", "cjsm apply --yes")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import click
 
+from cjsm_connect.desired.closing import digest, kept_by
 from cjsm_connect.desired.lacking import lacking
 from cjsm_connect.desired.planned import SCHEMA, differences, planned, steps
 from cjsm_connect.organisation import Organisation
@@ -28,10 +31,13 @@ def command(organisation: Organisation, as_json: bool, scope: Scope) -> None:
     """
     found = subjects(organisation, scope.desired_of, scope.limit)
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, "hosts": {item.name: as_data(item) for item in found}}, indent=1))
+        told = {"schema": SCHEMA, "closing": closing_digest(found), "hosts": {one.name: as_data(one) for one in found}}
+        click.echo(json.dumps(told, indent=1))
     else:
         for item in found:
             click.echo(described(item))
+        for line in kept(found):
+            click.echo(line)
         click.echo(conclusion(found), err=True)
     sys.exit(exit_code(found))
 
@@ -43,6 +49,19 @@ def exit_code(found: list[Subject]) -> int:
     return int(any(item.change for item in found))
 
 
+def closing_digest(found: list[Subject]) -> str:
+    """What apply has to be told before it closes what is in use; "" when nothing would close."""
+    return digest(one for item in found for one in item.closing)
+
+
+def kept(found: list[Subject]) -> Iterator[str]:
+    """How to keep what would close: lines for organisation.toml."""
+    lines = list(kept_by(one for item in found for one in item.closing))
+    if lines:
+        yield click.style("To keep what would close, in organisation.toml (each with its reason):", bold=True)
+        yield from ("\n" + _indented(text) for text in lines)
+
+
 def conclusion(found: list[Subject]) -> str:
     """The last line: what to type next."""
     unseen = [item.name for item in found if item.problem]
@@ -52,6 +71,11 @@ def conclusion(found: list[Subject]) -> str:
         return f"Could not look at {', '.join(unseen)}: see above. Nothing was changed."
     if refused:
         return f"Refused for {', '.join(refused)}: see above. Nothing was changed. Next: put it right, then cjsm plan"
+    if closing := closing_digest(found):
+        return (
+            f"Changes on {', '.join(changes)}; they would close what is in use. Nothing was changed yet. "
+            f"Next: keep it by [[flows]], then cjsm plan; or close it: cjsm apply --closing {closing}"
+        )
     if changes:
         return f"Changes on {', '.join(changes)}. Nothing was changed yet. Next: cjsm apply"
     return "Nothing to do: every host is as wanted. Next: cjsm check"
@@ -66,6 +90,7 @@ def described(item: Subject, new_files: bool = True) -> str:
         lines.append("  nothing to do")
     lines += [click.style(f"  refused: {text}", fg="red") for text in item.refused]
     lines += [click.style(f"  warning: {text}", fg="yellow") for text in item.warnings]
+    lines += [click.style(f"  would close: {one.text}", fg="yellow") for one in item.closing]
     lines += [f"  {line}" for line in steps_of(item)]
     lines += [click.style(f"  lacking: {text}", fg="red") for text in lacking(item.desired, item.snapshot)]
     lines += [click.style(f"  waiting: {text}", fg="yellow") for text in item.desired.waiting]
@@ -86,6 +111,7 @@ def as_data(item: Subject) -> dict[str, Any]:
         "problem": item.problem,
         "refused": list(item.refused),
         "warnings": list(item.warnings),
+        "closing": [asdict(one) for one in item.closing],
         "changes": bool(item.change),
         **told,
         "steps": steps_of(item),

@@ -12,7 +12,7 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 
 from cjsm_connect import remote
-from cjsm_connect.desired import Desired, File, Firewall, Package, Service
+from cjsm_connect.desired import Desired, File, Firewall, Package, Service, closing
 from cjsm_connect.desired.snapshot import sha256
 from cjsm_connect.operations import converge as converge_module
 from cjsm_connect.operations import ssh
@@ -194,6 +194,17 @@ def test_rules_that_would_cut_us_off_are_not_sent(caplog):
     assert set(kinds(commands)) == {"collect"}
     assert "found you at 192.0.2.77" in host.connector_data["cjsm"][True]["problem"]
     assert "found you at 192.0.2.77" in caplog.text
+
+
+def test_rules_that_would_close_what_is_in_use_are_not_sent_by_plain_pyinfra():
+    """It has no plan that somebody could have agreed to."""
+    wall = Firewall("inet cjsm", "/etc/nftables.d/cjsm.nft", "rules")
+    served = {"protocol": "tcp", "address": "0.0.0.0", "port": 143, "program": "dovecot"}
+    used = closing.NOTHING | {"listeners": [served]}
+    state = {"firewalls": {wall.table: {"boot": "", "live_is_boot": False, "enabled": False, "traffic": used}}}
+    commands, host = applied(SETTLED | {"files": {}} | state, Desired(firewalls=(wall,)), FAKED)
+    assert set(kinds(commands)) == {"collect"}
+    assert "143/tcp" in host.connector_data["cjsm"][True]["problem"]
 
 
 def test_no_content_and_no_secret_is_on_a_command_line():
