@@ -15,6 +15,7 @@ from cjsm_connect.results.judge import Verdict
 
 EVERY_HOST = "firewall,relay,mail"
 NO_ROUTERS = "relay,mail"
+HANDED_OUT = 32768  # the first port of a client, unless net.ipv4.ip_local_port_range says otherwise
 
 
 @check(
@@ -111,22 +112,28 @@ def _only_watches(chain: Mapping[str, Any]) -> bool:
     requirement="firewall.only-needed-services",
     role=EVERY_HOST,
     title="Programs listen on the network only where a declared flow leads to them",
-    remedy="`ss -ltnp` names the program: bind it to 127.0.0.1 or disable its unit; or declare the flow and why",
+    remedy="`ss -lntup` names the program: whoever used it finds it closed. Declare the flow and why ([[flows]], "
+    'direction = "in"), bind it to 127.0.0.1 or disable its unit',
 )
 def test_only_needed_services(seen: Seen, verdict: Verdict) -> None:
     declared = {port for flow in for_host(seen.organisation, seen.host).incoming for port in flow.ports}
     needed = declared | {seen.host.ssh.port}
-    rows = [row for row in seen.fact("system", "listeners") if row["protocol"] == "tcp" and _is_open(row["address"])]
+    rows = [row for row in seen.fact("system", "listeners") if _is_served(row) and _is_open(row["address"])]
     others = sorted(
         {
-            f"{row['address']} port {row['port']} ({', '.join(row['processes'])})"
+            f"{row['address']} port {row['port']}/{row['protocol']} ({', '.join(row['processes'])})"
             for row in rows
             if row["port"] not in needed
         }
     )
-    expected = f"TCP ports {', '.join(map(str, sorted(needed)))} only"
+    expected = f"ports {', '.join(map(str, sorted(needed)))} only"
     # the rules still drop what comes for it: one mistake away from being reached, and not reached yet
     verdict(not others, expected=expected, observed="; ".join(others) or "only those", warn=True)
+
+
+def _is_served(row: Mapping[str, Any]) -> bool:
+    """Not a UDP socket that waits for an answer, on one of the ports that the kernel hands out (ip(7))."""
+    return row["protocol"] == "tcp" or (row["protocol"] == "udp" and row["port"] < HANDED_OUT)
 
 
 def _is_open(address: str) -> bool:
