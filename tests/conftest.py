@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(FailuresAtOnce(config))
 
 
-LABS_OF_THEIR_OWN = ("tests/lab/", "tests/operations/test_relays_lab.py")
+LABS_OF_THEIR_OWN = ("tests/lab/", "tests/operations/test_relays_lab.py", "tests/operations/test_existing_lab.py")
 
 
 class OneWorkerForLabs(LoadScopeScheduling):

@@ -9,7 +9,7 @@ from cjsm_connect.lab import access, authority, hub
 from cjsm_connect.lab.entry import CLONE, organisation_folder
 from cjsm_connect.lab.machine import remove_tree, write
 from cjsm_connect.lab.members import members, relays
-from cjsm_connect.lab.topology import RELAY, Host, relay
+from cjsm_connect.lab.topology import MADE_BY_US, RELAY, Host, relay
 from cjsm_connect.results import CjsmError
 
 DESCRIPTION = CLONE / "inventories" / "lab"
@@ -32,8 +32,11 @@ def prepare(lab: str) -> None:
     write(target / "hub" / "fingerprints.txt", "\n".join([title, *hub.fingerprints()]) + "\n")
 
 
-def require_describable(lab: str, number: int) -> None:
-    """The organisation file of the lab `lab` is kept in the clone and has one relay; more want another lab's name."""
+def require_describable(lab: str, number: int, scenario: str = MADE_BY_US) -> None:
+    """The organisation file of the lab `lab` is kept in the clone and has one relay and hosts that we make; what is
+    otherwise wants another lab's name."""
+    if scenario and organisation_folder(lab) == DESCRIPTION:
+        raise CjsmError(f"start it under another name: cjsm lab up --lab {scenario} --scenario {scenario}")
     if number > 1 and organisation_folder(lab) == DESCRIPTION:
         raise CjsmError(
             f"the lab '{lab}' is described by {DESCRIPTION / ORGANISATION}, which has one relay; "

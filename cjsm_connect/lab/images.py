@@ -11,8 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cjsm_connect.lab import mirror
-from cjsm_connect.lab.machine import CACHE, Say, digest_of, drop_old, locked, remove_tree, run, silent, unmount_below
+from cjsm_connect.lab import existing, mirror
+from cjsm_connect.lab.machine import (
+    CACHE,
+    Say,
+    digest_of,
+    drop_old,
+    locked,
+    remove_tree,
+    run,
+    silent,
+    unmount_below,
+    write,
+)
 from cjsm_connect.lab.topology import SUITE
 
 IMAGES = CACHE / "images"
@@ -40,6 +51,8 @@ class Layer:
 
     packages: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  # packages from the machine's own archive: the lab's mirror need not grow
+    files: tuple[tuple[str, str], ...] = ()  # path and content, written before the commands run
 
 
 LAYERS = {
@@ -69,6 +82,10 @@ LAYERS = {
 }
 
 
+# built only for a lab that asks for one (topology.SCENARIOS)
+OTHERS = {"existing": Layer(others=existing.PACKAGES, files=existing.files(), commands=existing.COMMANDS)}
+
+
 def home(suite: str = SUITE) -> Path:
     """The folder of a suite's images and of the package mirror that belongs to them."""
     return IMAGES / f"{suite}-{digest_of(suite, BASE_PACKAGES, BASE_COMMANDS)}"
@@ -76,13 +93,17 @@ def home(suite: str = SUITE) -> Path:
 
 def folder(image: str, suite: str = SUITE) -> Path:
     """The folder of one image; a changed layer does not need a new base."""
-    layer = LAYERS.get(image)
-    return home(suite) / (f"{image}-{digest_of(layer.packages, layer.commands)}" if layer else image)
+    layer = (LAYERS | OTHERS).get(image)
+    return home(suite) / (f"{image}-{digest_of(*_made_from(layer))}" if layer else image)
+
+
+def _made_from(layer: Layer) -> tuple[object, ...]:
+    return layer.packages, layer.commands, *((layer.others, layer.files) if layer.others or layer.files else ())
 
 
 def lowers(image: str, suite: str = SUITE) -> list[Path]:
     """The read-only layers of an image, the uppermost first."""
-    return [folder(name, suite) for name in ([image, "base"] if image in LAYERS else ["base"])]
+    return [folder(name, suite) for name in ([image, "base"] if image in LAYERS | OTHERS else ["base"])]
 
 
 def digest(suite: str = SUITE) -> str:
@@ -90,13 +111,13 @@ def digest(suite: str = SUITE) -> str:
     return digest_of(*(str(folder(image, suite)) for image in ("base", *LAYERS)))
 
 
-def ensure(say: Say = silent, suite: str = SUITE) -> None:
+def ensure(say: Say = silent, suite: str = SUITE, scenarios: tuple[str, ...] = ()) -> None:
     """Build what is not cached yet. What a killed build left is thrown away and made again."""
     below, lowest = home(suite), folder("base", suite)
     with locked(CACHE / "images.lock"):
         _once(lowest, partial(_base, suite=suite), say)
         _once(mirror.folder(below), partial(mirror.download, base=lowest, suite=suite), say)
-        for name, layer in LAYERS.items():
+        for name, layer in {**LAYERS, **{name: OTHERS[name] for name in scenarios}}.items():
             _once(folder(name, suite), partial(_layer, layer=layer, below=below), say)
         drop_old(IMAGES, keep=KEPT_AT_MOST)
 
@@ -136,11 +157,33 @@ def _layer(target: Path, layer: Layer, below: Path) -> None:
         made.mkdir()
     overlay(root, [below / "base"], target, work)
     try:
-        inside(root, (*_installation(layer), *layer.commands), f"--bind-ro={mirror.folder(below)}:/srv/mirror")
+        fetched = _fetched(layer, below, target.with_name(f"{target.name}.fetched"))
+        _install(root, layer, below, fetched)
+        for path, content in layer.files:
+            write(root / path, content)
+        inside(root, layer.commands)
     finally:
+        remove_tree(target.with_name(f"{target.name}.fetched"))
         unmount_below(root)
         remove_tree(root)
         remove_tree(work)
+
+
+def _fetched(layer: Layer, below: Path, scratch: Path) -> Path | None:
+    """A folder with packages of the machine's own archive, and all that they depend on."""
+    if not layer.others:
+        return None
+    remove_tree(scratch)
+    mirror.fetch(mirror.archive_for(below / "base", SUITE, scratch), *layer.others)
+    return scratch / "archives"
+
+
+def _install(root: Path, layer: Layer, below: Path, fetched: Path | None) -> None:
+    if layer.packages:
+        inside(root, _installation(layer), f"--bind-ro={mirror.folder(below)}:/srv/mirror")
+    if fetched:
+        command = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install /srv/others/*.deb"
+        inside(root, (command,), f"--bind-ro={fetched}:/srv/others")
 
 
 def _installation(layer: Layer) -> tuple[str, ...]:

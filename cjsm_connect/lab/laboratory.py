@@ -18,7 +18,16 @@ from cjsm_connect.lab.entry import LABS
 from cjsm_connect.lab.hub import Hub
 from cjsm_connect.lab.labels import BARE
 from cjsm_connect.lab.machine import Say, locked, run, silent
-from cjsm_connect.lab.topology import ADMIN, EVERY_HOST, Host, checked_name, checked_relays, hosts_with
+from cjsm_connect.lab.topology import (
+    ADMIN,
+    EVERY_HOST,
+    MADE_BY_US,
+    Host,
+    checked_name,
+    checked_relays,
+    checked_scenario,
+    hosts_with,
+)
 from cjsm_connect.results import CjsmError
 
 HEALTHY = "healthy"
@@ -58,7 +67,7 @@ class Lab:
         """Do all hosts run? A lab of which one host has died is not running."""
         return entry.is_up(self.name) and all(hosts.first_process(self.name, host) for host in self.hosts)
 
-    def up(self, label: str = BARE, digest: str = "", relays: int = 1) -> None:
+    def up(self, label: str = BARE, digest: str = "", relays: int = 1, scenario: str = MADE_BY_US) -> None:
         """Start the lab, bare or from a label kept on this machine under `digest` (that of the present sources, if
         none is given). A lab that runs is left as it is; what a killed start left is cleared first.
 
@@ -66,14 +75,14 @@ class Lab:
             CjsmError: the lab runs with another number of relays, or the machine cannot hold so many hosts.
         """
         machine.require(self.say)
-        folder.require_describable(self.name, checked_relays(relays))
-        images.ensure(self.say)
+        folder.require_describable(self.name, checked_relays(relays), checked_scenario(scenario))
+        images.ensure(self.say, scenarios=(scenario,) if scenario else ())
         with self._lock():
             if self.running():
-                self._must_have(relays)
+                self._must_have(relays, scenario)
                 self.say(f"the lab '{self.name}' is already up")
             else:
-                self._start(label, digest, relays)
+                self._start(label, digest, relays, scenario)
             folder.prepare(self.name)
 
     def down(self) -> None:
@@ -162,7 +171,7 @@ class Lab:
         signer = {"hub": authority.operator, "inner": authority.inner}[authority_name]()
         return signer.sign_wrongly(request, **wrong)
 
-    def _start(self, label: str, digest: str, relays: int) -> None:
+    def _start(self, label: str, digest: str, relays: int, scenario: str) -> None:
         found = None if label == BARE else kept.find(label, digest or of_applied(relays))
         self._clear()
         machine.require_inotify(INOTIFY_PER_HOST * len(hosts_with(relays)))
@@ -170,7 +179,7 @@ class Lab:
         home.mkdir(parents=True, exist_ok=True)
         # one mount of its own: a lab leaves with it, and a host's disk costs no disk access
         run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=75%", "cjsm", str(home)])
-        members.remember(self.name, relays)
+        members.remember(self.name, relays, scenario)
         labels.save_bare(self.name)
         if found:
             kept.adopt(self.name, label, found)
@@ -220,7 +229,9 @@ class Lab:
     def _chosen(self, names: Sequence[str]) -> list[Host]:
         return members.chosen(self.name, names)
 
-    def _must_have(self, relays: int) -> None:
+    def _must_have(self, relays: int, scenario: str) -> None:
+        if members.scenario(self.name) != scenario:
+            raise CjsmError(f"the lab '{self.name}' runs with another estate; cjsm lab down --lab {self.name}")
         found = members.relays(self.name)
         if found != relays:
             raise CjsmError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cjsm_connect.lab.entry import LABS
 from cjsm_connect.lab.machine import write
-from cjsm_connect.lab.topology import Host, checked_relays, hosts_with
+from cjsm_connect.lab.topology import MADE_BY_US, Host, checked_relays, checked_scenario, hosts_with
 from cjsm_connect.results import CjsmError
 
 
@@ -17,14 +17,21 @@ def relays(lab: str) -> int:
     return int(kept.read_text()) if kept.exists() else 1
 
 
-def remember(lab: str, number: int) -> None:
-    """Keep the number of relays beside everything else of the lab, so that it goes with it."""
+def scenario(lab: str) -> str:
+    """The scenario that a lab was started with."""
+    kept = LABS / lab / "scenario"
+    return kept.read_text().strip() if kept.exists() else MADE_BY_US
+
+
+def remember(lab: str, number: int, scenario: str = MADE_BY_US) -> None:
+    """Keep what a lab consists of beside everything else of it, so that it goes with it."""
     write(_place(lab), f"{checked_relays(number)}\n")
+    write(LABS / lab / "scenario", f"{checked_scenario(scenario)}\n")
 
 
 def named(lab: str) -> dict[str, Host]:
     """Every host of a lab by its name."""
-    return hosts_with(relays(lab))
+    return hosts_with(relays(lab), scenario(lab))
 
 
 def members(lab: str) -> list[Host]:

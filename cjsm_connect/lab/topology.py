@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cjsm_connect.results import CjsmError
 
@@ -91,6 +91,9 @@ def relay(number: int) -> Host:
     return Host(name, (Leg(DMZ, (9 + number,)),), default_route=True, fqdn=f"{name}.council.example")
 
 
+MADE_BY_US = ""
+# an estate that somebody else has set up; its mail server has an image of the same name
+SCENARIOS = ("existing",)
 RELAYS_AT_MOST = 18  # with firewall and mail server twenty managed hosts
 RELAY = relay(1)
 MAIL = Host("mail", (Leg(LAN, (10,)),), default_route=True, fqdn="mail.council.example", image="mail")
@@ -105,10 +108,11 @@ OUTSIDE = Host(
 )
 
 
-def hosts_with(relays: int) -> dict[str, Host]:
+def hosts_with(relays: int, scenario: str = MADE_BY_US) -> dict[str, Host]:
     """The hosts of a lab with so many relays."""
     of_role = [relay(number) for number in range(1, relays + 1)]
-    return {host.name: host for host in (FIREWALL, *of_role, MAIL, HUB, OUTSIDE)}
+    mail = replace(MAIL, image=scenario) if scenario else MAIL
+    return {host.name: host for host in (FIREWALL, *of_role, mail, HUB, OUTSIDE)}
 
 
 HOSTS = hosts_with(1)  # as inventories/lab describes them
@@ -133,6 +137,13 @@ def checked_name(name: str) -> str:
         raise CjsmError(
             f"'{name}' cannot name a lab: expected at most 20 lower-case letters, digits and dashes; choose another."
         )
+    return name
+
+
+def checked_scenario(name: str) -> str:
+    """The estate that a lab begins with: bare hosts that we make everything of, or one of another's making."""
+    if name not in (MADE_BY_US, *SCENARIOS):
+        raise CjsmError(f"there is no scenario '{name}'; there is: {', '.join(SCENARIOS)}.")
     return name
 
 

@@ -49,10 +49,11 @@ def command() -> None:
 @named
 @click.option("--from", "label", default="bare", show_default=True, help="Start from a state kept on this machine.")
 @click.option("--relays", default=1, show_default=True, help="How many relays stand side by side; at most 18.")
-def up(name: str, label: str, relays: int) -> None:
+@click.option("--scenario", default="", help="`existing`: a mail server that somebody else has set up and uses.")
+def up(name: str, label: str, relays: int, scenario: str) -> None:
     """Start the lab, building its images the first time. Harmless when it runs already."""
     started = time.monotonic()
-    laboratory(name).up(label, relays=relays)
+    laboratory(name).up(label, relays=relays, scenario=scenario)
     told(name, "is up", started, "lab status")
 
 
