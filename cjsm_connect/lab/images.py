@@ -1,7 +1,7 @@
 """Root file systems: a Debian base by mmdebstrap, and thin layers on it for the hosts that are not bare.
 
-Images are folders below /var/cache/cjsm/images, keyed by a digest of what they are made from, never changed once
-made, and used as read-only lower layers of overlayfs.
+Images are folders below /var/cache/cjsm/images (or CJSM_CACHE), keyed by a digest of what they are made from, never
+changed once made, and used as read-only lower layers of overlayfs.
 """
 
 from __future__ import annotations

@@ -19,7 +19,10 @@ from pathlib import Path
 from cjsm_connect.lab.entry import LABS
 from cjsm_connect.results import CjsmError
 
-CACHE = Path("/var/cache/cjsm")
+CACHE = Path(os.environ.get("CJSM_CACHE") or "/var/cache/cjsm")
+"""Images, the lab's authorities and its SSH keys, made once on a machine; CJSM_CACHE names another place."""
+
+APT_LOCK = Path("/run/lock/cjsm-apt.lock")  # the machine's apt is one, whatever cache is used
 # program -> the Debian package that has it
 TOOLS = {
     "mmdebstrap": "mmdebstrap",
@@ -71,7 +74,7 @@ def require(say: Say = silent, tools: Mapping[str, str] = TOOLS) -> None:
 
 def install(*packages: str) -> None:
     """Install Debian packages on this machine, one command after the other: apt-get(8) does not wait for another."""
-    with locked(CACHE / "apt.lock"):
+    with locked(APT_LOCK):
         run(["apt-get", "-qq", "update"])
         run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "--no-install-recommends",
              "install", *packages])  # fmt: skip

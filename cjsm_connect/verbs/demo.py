@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
-from cjsm_connect.lab import machine
+from cjsm_connect.lab import entry, machine
+from cjsm_connect.lab.topology import checked_name
 from cjsm_connect.results import CjsmError
 
 
@@ -41,61 +43,83 @@ STEPS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the demo is given: the clone's root, and the name of the lab."""
+
+    root: Path
+    lab: str
+
+    @property
+    def organisation(self) -> Path:
+        """The lab's organisation."""
+        return entry.organisation_folder(self.lab)
+
+    @property
+    def suffix(self) -> str:
+        """What names the lab in a command to type."""
+        return "" if self.lab == entry.DEFAULT else f" --lab {self.lab}"
+
+
 @click.command("demo")
+@click.option("--lab", "name", default=entry.DEFAULT, show_default=True, help="The lab's name.")
 @click.pass_obj
-def command(rooms: Any) -> None:
+def command(rooms: Any, name: str) -> None:
     """The whole job on the lab, from nothing: real hosts, real mail over mutual TLS, checks, signed evidence.
 
     Needs root on Debian. Installs what the lab needs, saying so. The lab is left up to look around in.
     """
     machine.require(lambda text: click.echo(text, err=True))
-    started = time.monotonic()
-    times = [taken(rooms, number, step) for number, step in enumerate(STEPS, 1)]
-    verified = verify(rooms)
-    summary(times, time.monotonic() - started, verified)
+    stage, started = Stage(rooms.root, checked_name(name)), time.monotonic()
+    times = [taken(stage, number, step) for number, step in enumerate(STEPS, 1)]
+    verified = verify(stage)
+    summary(times, time.monotonic() - started, verified, stage)
 
 
-def taken(rooms: Any, number: int, step: Step) -> tuple[Step, float]:
+def taken(stage: Stage, number: int, step: Step) -> tuple[Step, float]:
     """Run one step with its output shown; returns its seconds.
 
     Raises:
         CjsmError: it did not end as it should; the lab is left as it is.
     """
-    typed = "cjsm " + " ".join(step.arguments)
+    arguments = arguments_of(stage, step)
+    typed = "cjsm " + " ".join(arguments)
     click.secho(f"\n[{number}/{len(STEPS) + 1}] {step.title}\n      $ {typed}", bold=True, err=True)
     started = time.monotonic()
-    code = subprocess.run(argv(rooms, *step.arguments), check=False).returncode
+    code = subprocess.run([sys.executable, str(stage.root / "cli.py"), *arguments], check=False).returncode
     if code != step.code:
         raise CjsmError(
             f"the demo stopped: `{typed}` ended with {code}, expected {step.code}. The lab is left up to look at: "
-            "cjsm lab status"
+            f"cjsm lab status{stage.suffix}"
         )
     return step, time.monotonic() - started
 
 
-def argv(rooms: Any, *arguments: str) -> list[str]:
-    """A verb in a process of its own; everything but `lab` is about the lab's organisation."""
-    organisation = [] if arguments[0] in ("lab", "verify") else ["--org", str(rooms.root / "inventories" / "lab")]
-    return [sys.executable, str(rooms.root / "cli.py"), arguments[0], *organisation, *arguments[1:]]
+def arguments_of(stage: Stage, step: Step) -> list[str]:
+    """A step as it is typed: `lab` is told which lab, everything but `verify` whose organisation."""
+    verb, *rest = step.arguments
+    if verb == "lab":
+        return [verb, rest[0], *stage.suffix.split(), *rest[1:]]
+    return [verb, *rest] if verb == "verify" else [verb, "--org", str(stage.organisation), *rest]
 
 
-def verify(rooms: Any) -> str:
+def verify(stage: Stage) -> str:
     """Verify the newest bundle as the engineer would; returns its path.
 
     Raises:
         CjsmError: there is none, or it does not verify.
     """
-    folder = rooms.root / "inventories" / "lab"
+    folder = stage.organisation
     bundles = sorted((folder / "evidence").glob("evidence-*.tar"), key=lambda path: path.stat().st_mtime)
     if not bundles:
         raise CjsmError("the demo stopped: `cjsm evidence` left no bundle")
     bundle = str(bundles[-1])
     step = Step("The engineer verifies it offline", ("verify", bundle, "--key", str(folder / "evidence.pub")))
-    taken(rooms, len(STEPS) + 1, step)
+    taken(stage, len(STEPS) + 1, step)
     return bundle
 
 
-def summary(times: list[tuple[Step, float]], total: float, bundle: str) -> None:
+def summary(times: list[tuple[Step, float]], total: float, bundle: str, stage: Stage) -> None:
     """What was done, how long it took, where the result is, and what to type next."""
     click.secho("\nThe demo is complete.\n", bold=True, err=True)
     for step, seconds in times:
@@ -104,7 +128,7 @@ def summary(times: list[tuple[Step, float]], total: float, bundle: str) -> None:
     click.echo(bundle)
     click.echo(
         f"\nThe report for the engineer is report.html inside the bundle: tar -xOf {bundle} report.html > report.html\n"
-        "The lab is still up. Look around: cjsm lab status; break something: cjsm lab fault --list\n"
-        "Next: cjsm lab down",
+        f"The lab is still up. Look around: cjsm lab status{stage.suffix}; break something: cjsm lab fault --list\n"
+        f"Next: cjsm lab down{stage.suffix}",
         err=True,
     )

@@ -1,4 +1,4 @@
-"""test: the test suite of a clone. Plain: lint, types, imports, unit, then lab if root."""
+"""test: the test suite of a clone. Plain: demo if root; lint, types, imports; unit; lab if root."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ LINT = (
     ("mypy",),
     ("lint-imports", "--no-cache"),
 )
-TIERS = {"unit": "not lab and not vm and not slow", "lab": "lab", "vm": "vm"}
-WHOLE_UNIT = "not lab and not vm"
+TIERS = {"demo": "demo", "unit": "not demo and not lab and not vm and not slow", "lab": "lab", "vm": "vm"}
+WHOLE_UNIT = "not demo and not lab and not vm"
 # a CI run says by itself what failed, where its time goes, and ends before it is ended
 SPOKEN = ("-vv", "--durations=15", "--session-timeout=3000")
 SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
 TWO_LABS = ("-n", "2", "--dist", "loadscope")  # a lab for each of two workers: most of a test on real hosts is waiting
-ALONE = {"unit": SIDE_BY_SIDE, "lab": TWO_LABS, "vm": ()}  # when nothing narrows the tier
+ALONE = {"demo": (), "unit": SIDE_BY_SIDE, "lab": TWO_LABS, "vm": ()}  # when nothing narrows the tier
 
 
 @click.command("test", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[unit|lab|vm] [PYTEST OPTIONS]")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[demo|unit|lab|vm] [PYTEST OPTIONS]")
 @click.pass_obj
 def command(rooms: Any, arguments: tuple[str, ...]) -> None:
-    """The test suite. Without a tier: lint, types and imports, all of unit, then lab when this is root on Linux.
+    """The test suite. Without a tier: when this is root on Linux the README's demo, twice, from a fresh clone without
+    `.venv` and images; lint, types and imports; all of unit; and, again as root, lab.
+
     `unit` alone is the quick loop: it leaves out what takes seconds. `vm` runs only when it is named: clocks, encrypted
     disks and a new kernel in a virtual machine (root on Linux, x86_64; minutes).
 
@@ -39,11 +41,13 @@ def command(rooms: Any, arguments: tuple[str, ...]) -> None:
     tier, rest = (arguments[0], arguments[1:]) if arguments[:1] and arguments[0] in TIERS else ("", arguments)
     if tier:
         sys.exit(pytest(rooms.root, TIERS[tier], rest or ALONE[tier]))
-    steps = [lint(rooms.root), pytest(rooms.root, WHOLE_UNIT, (*SIDE_BY_SIDE, *rest))]
-    if os.geteuid() == 0 and sys.platform == "linux":
+    real_hosts = os.geteuid() == 0 and sys.platform == "linux"
+    steps = [pytest(rooms.root, TIERS["demo"], (*SPOKEN, *rest))] if real_hosts else []
+    steps += [lint(rooms.root), pytest(rooms.root, WHOLE_UNIT, (*SIDE_BY_SIDE, *rest))]
+    if real_hosts:
         steps.append(pytest(rooms.root, TIERS["lab"], (*SPOKEN, *TWO_LABS, *rest)))
     else:
-        click.echo("cjsm: the lab tier was not run: it needs root on Linux", err=True)
+        click.echo("cjsm: the tiers demo and lab were not run: they need root on Linux", err=True)
     sys.exit(max(steps))
 
 
