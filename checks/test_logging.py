@@ -8,6 +8,7 @@ from checks.framework import check
 from checks.modes import within_mode
 from checks.postfix import writes_summary
 from checks.programs import must_answer
+from checks.units import must_have_settled
 from cjsm_connect.organisation.sizes import log_disk_bytes, log_files
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
@@ -243,6 +244,8 @@ def test_clock(seen: Seen, verdict: Verdict) -> None:
     known = {source["address"] for source in time["sources"]}
     must_answer(verdict, "chrony", time["answered"], time.get("why", ""))
     verdict(known == declared, expected=f"sources {sorted(declared)}", observed=f"sources {sorted(known)}")
+    if not time["synchronised"]:
+        must_have_settled(seen, verdict, "chrony.service", "has heard no time server yet")
     verdict(time["synchronised"], expected="synchronised", observed=time["leap"])
     # chrony also calls itself synchronised with its own clock (chrony.conf(5), local), and goes on when all are silent
     followed = [source for source in time["sources"] if source["address"] == time["follows"]]

@@ -11,7 +11,7 @@ from checks.apt import allows, short_patterns, values
 from checks.framework import check
 from checks.patching_hook import or_hook
 from checks.programs import must_answer
-from checks.units import must_run
+from checks.units import must_have_settled, must_run
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
@@ -214,6 +214,8 @@ def _age(seen: Seen, row: Mapping[str, Any]) -> float:
 )
 def test_age_known(seen: Seen, verdict: Verdict) -> None:
     looked = seen.fact("patching", "first_seen").get("looked", 0)
+    if not looked:
+        must_have_settled(seen, verdict, "cjsm-pending-updates.timer", "has not looked for pending updates yet")
     hours = (_clock(seen) - looked) / HOUR
     observed = f"{hours:.1f} hours ago" if looked else "never"
     verdict(hours <= 24, expected="looked for pending updates in the last 24 hours", observed=observed)

@@ -40,6 +40,11 @@ def sort(
     return wanted, refused
 
 
+def put_off(tries: Iterable[Try], why: str) -> Outcomes:
+    """What is recorded for tries that are not made now."""
+    return {one.id: {"not_tried": why, **_where(one)} for one in tries}
+
+
 def _unsafe(one: Try, looks: Mapping[str, Mapping[str, Any]]) -> str:
     """Content only goes where it is thrown away: a scanner that failed open must not let it out to the hub."""
     if not one.discards or looks.get(one.subject, {}).get("discards"):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
@@ -20,6 +20,8 @@ from cjsm_connect.remote import RemoteError
 from cjsm_connect.results import CjsmError, Impact
 
 LOOK_SECONDS = 10
+STARTING_SECONDS = 60  # in which a host that has just started comes up; a real scanner loads its signatures meanwhile
+STARTING_EVERY = 1
 OBSERVE_SECONDS = 25
 HEAD_START = (
     0.3  # seconds; then the tries wait three for answers that must not come, and the hosts have time to be read
@@ -54,12 +56,14 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
     with opened(organisation) as connections, ThreadPoolExecutor(workers) as pool:
         say(f"looking at {', '.join(host.name for host in hosts)}")
         # a look decides what may be tried
-        looks = {host.name: pool.submit(_look, connections, host, everything) for host in hosts if everything}
+        looks = {host.name: pool.submit(_look, connections, host, everything, say) for host in hosts if everything}
         for place in organisation.vantage if everything else ():
             pool.submit(connections.open, place)  # meanwhile
         found = {name: look.result() for name, look in looks.items()}
         laboratory = _laboratory(found.values())
         wanted, refused = attempts.sort(everything, found, _forbidden(options, laboratory))
+        if young := next((look["starting"] for look in found.values() if look.get("starting")), ""):
+            wanted, refused = [], refused | attempts.put_off(wanted, young)  # a try crosses several hosts
         say(f"trying {len(wanted)} connections, and reading the hosts")
         tries = pool.submit(attempts.make, pool, connections, wanted, found)
         time.sleep(HEAD_START if wanted else 0)
@@ -110,8 +114,35 @@ def _writing_to(organisation: Organisation, options: Options) -> Organisation:
     return organisation.model_copy(update={"tests": tests})
 
 
-def _look(connections: Connections, host: Host, everything: Iterable[Try]) -> dict[str, Any]:
-    """The first look at a host, with what is read there before anything is tried."""
+def _look(connections: Connections, host: Host, everything: Iterable[Try], say: Talk) -> dict[str, Any]:
+    """The first look at a host. One that has just started is waited for: nobody is accused of being young.
+
+    `starting`: a sentence if it is still on its way up after that; then it is not judged.
+    """
+    end, look = time.monotonic() + STARTING_SECONDS, _looked(connections, host, everything)
+    if _starting(look):
+        say(f"{host.name} has just started: waiting until it has started everything")
+    while _starting(look) and time.monotonic() < end:
+        time.sleep(STARTING_EVERY)
+        look = _looked(connections, host, everything)
+    return (
+        look | {"starting": f"{host.name} is still starting: first look at {_in_a_minute()}"}
+        if _starting(look)
+        else look
+    )
+
+
+def _starting(look: Mapping[str, Any]) -> bool:
+    """By its own word; or by that of pam_nologin(8), which lets nobody but root in meanwhile."""
+    return bool(look.get("starting")) or "pam_nologin" in look.get("unreachable", "")
+
+
+def _in_a_minute() -> str:
+    return f"{datetime.now(UTC) + timedelta(minutes=2):%H:%M} UTC"  # a minute, rounded up
+
+
+def _looked(connections: Connections, host: Host, everything: Iterable[Try]) -> dict[str, Any]:
+    """What is read at a host before anything is tried."""
     around = attempts.asked((one for one in everything if one.around), host.name)
     try:
         arguments = {"recipient": SELF_TEST_RECIPIENT, "around": around}
@@ -141,6 +172,8 @@ def _forbidden(options: Options, laboratory: str) -> dict[Impact, str]:
 
 def _observe(connections: Connections, host: Host, look: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """The facts of one host; asked only if a first look at it, where there was one, came through."""
+    if look.get("starting"):
+        return {"facts": {}, "starting": look["starting"]}
     if "unreachable" in look:
         return {"facts": {}, "unreachable": look["unreachable"]}
     wanted = topics(connections.organisation, host)

@@ -62,6 +62,7 @@ class Seen:
         """Everything that the host answered, by topic.
 
         Raises:
+            NotTested: it was still starting.
             CannotTell: it could not be asked.
         """
         facts: Mapping[str, Any] = self._entry["facts"]
@@ -72,6 +73,7 @@ class Seen:
         entry: Mapping[str, Any] | None = self.observation.get("hosts", {}).get(self.host.name)
         if entry is None:
             raise CannotTell(f"{self.host.name} is not in the observation")
+        _must_have_started(entry)
         if why := entry.get("unreachable"):
             raise CannotTell(f"{self.host.name} could not be asked: {why}")
         return entry
@@ -120,6 +122,8 @@ class Seen:
         """
         outcome = self.observation.get("tries", {}).get(identifier)
         if outcome is None:
+            if self.subject:
+                _must_have_started(self.observation.get("hosts", {}).get(self.subject.name, {}))
             raise CannotTell(f"the observation has no try {identifier}")
         if why := outcome.get("not_tried"):
             raise NotTested(str(why))
@@ -129,3 +133,13 @@ class Seen:
             raise CannotTell(f"the try {identifier} broke: {why}")
         found: Mapping[str, Any] = outcome
         return found
+
+
+def _must_have_started(entry: Mapping[str, Any]) -> None:
+    """Nobody is accused of being young.
+
+    Raises:
+        NotTested: the host was still starting when it was looked at.
+    """
+    if why := entry.get("starting"):
+        raise NotTested(str(why))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cjsm_connect.remote import firewall
+from cjsm_connect.remote import firewall, settling
 from cjsm_connect.remote.common import attempt, read
 
 MARKER = "/etc/cjsm-lab"
@@ -12,9 +12,11 @@ READINGS = {"counters": firewall.counted}
 
 
 def look(arguments: dict[str, Any]) -> dict[str, Any]:
-    """{"marker": the lab's name or "", "discards": is mail to `recipient` thrown away here, "readings": see there}."""
+    """{"marker": the lab's name or "", "starting": is it still on its way up, "discards": is mail to `recipient` thrown
+    away here, "readings": see there}."""
     return {
         "marker": read(MARKER).strip(),
+        "starting": settling.starting(),
         "discards": discards(arguments["recipient"]),
         "readings": readings(arguments),
     }

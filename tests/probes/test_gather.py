@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from cjsm_connect.probes import attempts
 from cjsm_connect.probes import gather as module
 from cjsm_connect.probes.connections import Place, Unreachable
 from cjsm_connect.probes.gather import Options, gather
+from cjsm_connect.probes.seen import Seen
 from cjsm_connect.probes.tries import Try
 from cjsm_connect.results import CjsmError
+from cjsm_connect.results.judge import NotTested
 from tests.made_up import organisation
 
 TRIES = [
@@ -257,3 +260,55 @@ def test_lists_of_revoked_certificates_are_asked_for_while_the_tries_go_on(
     [(_, hosts, _)] = asked
     assert list(hosts) == ["firewall", "relay", "mail"] == observation["tries"]["revocation"]["hosts"]
     assert "handshake" in observation["tries"]["revocation"]["tries"]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STARTING_EVERY", 0)
+    monkeypatch.setattr(module, "STARTING_SECONDS", 0.2)
+
+
+def test_a_host_that_has_just_started_is_waited_for_and_then_everything_is_tried(
+    estate: Estate, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate.looks = looks("h5")
+    at_first = [estate.looks["relay"] | {"starting": True}] * 2
+    ask = estate.ask
+
+    def young(place: Place, names: object, entry: str, arguments: dict[str, Any], seconds: int) -> Any:
+        found = ask(place, names, entry, arguments, seconds)
+        young_once = entry == "look:look" and place.name == "relay" and at_first
+        return found | at_first.pop() if young_once else found
+
+    monkeypatch.setattr(estate, "ask", young)
+    said: list[str] = []
+    observation = gather(estate.organisation, say=said.append)
+    assert "relay has just started: waiting until it has started everything" in said
+    assert estate.asked.count(("relay", "look:look")) == 3
+    assert not observation["hosts"]["relay"].get("starting")
+    assert set(untried(observation)) == {"elsewhere"}
+
+
+@pytest.mark.parametrize("sign", ["its own word", "pam_nologin"])
+def test_a_host_that_is_still_starting_is_not_judged_and_nothing_is_tried_across_it(
+    estate: Estate, impatient: None, monkeypatch: pytest.MonkeyPatch, sign: str
+) -> None:
+    estate.looks = looks("h5")
+    ask = estate.ask
+
+    def young(place: Place, names: object, entry: str, arguments: dict[str, Any], seconds: int) -> Any:
+        found = ask(place, names, entry, arguments, seconds)
+        if place.name == "relay" and entry == "look:look":
+            if sign == "pam_nologin":
+                raise Unreachable("SSH failed (System is booting up. ... For technical details, see pam_nologin(8).)")
+            return found | {"starting": True}
+        return found
+
+    monkeypatch.setattr(estate, "ask", young)
+    observation = gather(estate.organisation)
+    assert set(untried(observation)) == {one.id for one in TRIES} and not estate.made
+    seen = Seen(estate.organisation, observation, date(2026, 11, 30), estate.organisation.host("relay"))
+    for question in (lambda: seen.fact("system", "clock"), lambda: seen.tried("revocation.hub:relay")):
+        with pytest.raises(NotTested, match=r"^relay is still starting: first look at \d\d:\d\d UTC$"):
+            question()
+    assert observation["hosts"]["mail"]["facts"]
