@@ -6,7 +6,7 @@ Observed counts more than declared, and where both differ both are shown. What i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,7 @@ from cjsm_connect.application.forms import Field, Form
 from cjsm_connect.application.prerequisites import Stated, counted
 from cjsm_connect.organisation import Host, Organisation, Problem
 from cjsm_connect.organisation.destinations import family
+from cjsm_connect.organisation.example import Forgotten, own
 from cjsm_connect.organisation.identity import Contacts, Identity
 from cjsm_connect.organisation.model import Sections
 from cjsm_connect.organisation.policy import Policy
@@ -71,6 +72,7 @@ class Known:
     versions: Packages = field(default_factory=dict)
     problems: Sequence[Problem] = ()
     listed: int | None = None
+    copied: Sequence[Forgotten] = ()  # what nobody has replaced since the example was copied
 
     def section(self, name: str) -> Any:
         """A section; Lacking where it cannot be used."""
@@ -95,7 +97,8 @@ class Known:
     def stated(self) -> Stated:
         """The declarations, and how long one counts."""
         policy = self.sections["policy"] or Policy()
-        return Stated(tuple(self.sections["declarations"]), self.today, policy.declaration_days.value)
+        made = own(self.sections["declarations"], self.copied)
+        return Stated(made, self.today, policy.declaration_days.value)
 
     def mistakes(self, section: str) -> str:
         """What is wrong with a section, in words; "" where it is merely not there."""
@@ -147,7 +150,16 @@ class Answer:
 
 def answers(form: Form, known: Known) -> tuple[Answer, ...]:
     """Every field of a form, in its order."""
-    return tuple(_answered(form, one, known) for one in form.field)
+    return tuple(_own(_answered(form, one, known), known.copied) for one in form.field)
+
+
+def _own(one: Answer, copied: Sequence[Forgotten]) -> Answer:
+    """The answer, missing if it says what the example says: nobody has answered."""
+    values = [each for each in copied if any(each.value.strip('"') in line for line in one.lines)]
+    if one.origin is not Origin.DECLARED or not values:
+        return one
+    todo = f"replace what was copied from the example: {'; '.join(f'{each.key} = {each.value}' for each in values)}"
+    return replace(one, origin=Origin.MISSING, todo=todo)
 
 
 def _answered(form: Form, asked: Field, known: Known) -> Answer:

@@ -94,6 +94,8 @@ class Application:
             if one.todo not in seen or one.contradictions:
                 yield ToDo(one.question, one.todo)
             seen.add(one.todo)
+        for copied in self.known.copied:
+            yield ToDo(f"{copied.file}: {copied.key}", f"replace {copied.value}: it is the example's")
         if self.observed and (why := self.observed.outdated(self.file_digest, self.at)):
             yield ToDo(f"Observed ({self.observed.source})", f"cjsm check, or cjsm evidence, again: {why}")
         if self.listed.problem:

@@ -51,7 +51,19 @@ def subjects(
         return look(desired[name])
 
     found = ssh.run_everywhere(organisation, names, program)
-    return judged(organisation, [subject(name, desired.get(name, Desired()), found[name]) for name in names])
+    compared = [subject(name, desired.get(name, Desired()), found[name]) for name in names]
+    return _without_placeholders(organisation, judged(organisation, compared))
+
+
+def _without_placeholders(organisation: Organisation, found: list[Subject]) -> list[Subject]:
+    """The relays, refused while the files about the hub are the example's."""
+    if not any(item.change for item in found):
+        return found
+    from cjsm_connect.verbs import _example
+
+    why = _example.refusals(_example.left_over(organisation.folder))
+    relays = {host.name for host in organisation.relays}
+    return [replace(item, refused=(*item.refused, *why)) if item.name in relays else item for item in found]
 
 
 def limited(organisation: Organisation, limit: tuple[str, ...]) -> list[str]:

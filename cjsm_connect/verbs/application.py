@@ -18,7 +18,7 @@ from cjsm_connect.application.observed import Observed
 from cjsm_connect.organisation import Draft
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import load
-from cjsm_connect.verbs import _observed
+from cjsm_connect.verbs import _example, _observed
 from cjsm_connect.verbs._organisation import chosen
 
 FOLDER = "application"
@@ -84,6 +84,7 @@ def _filled(draft: Draft, observed: Observed | None, place: Path, root: Path, no
         observed.versions if observed else {},
         draft.problems,
         len(listed.found.users) if listed.usable else None,
+        _example.left_over(draft.folder),
     )
     notes = tuple(observed.notes()) if observed else ()
     return filled.fill(

@@ -17,7 +17,7 @@ from cjsm_connect.operations.deploys import about
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.remote.lock import taken
 from cjsm_connect.results import CjsmError
-from cjsm_connect.verbs import _settling
+from cjsm_connect.verbs import _example, _settling
 from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, failures, untouched
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
@@ -44,7 +44,7 @@ def command(organisation: Organisation, yes: bool, closing: str, as_json: bool, 
     outcome: dict[str, Any] = {}
     after = before
     if any(item.change for item in before):
-        show(before, quiet=as_json)
+        show(before, organisation, quiet=as_json)
         closing_agreed(before, yes, closing)
         agreed(before, yes, organisation)
         outcome = converged(organisation, job_of(before, scope.only), about(organisation))
@@ -142,10 +142,14 @@ def stop_on_problems(found: list[Subject]) -> None:
         raise CjsmError("nothing was changed, because this must not be done:\n  " + "\n  ".join(refused))
 
 
-def show(found: list[Subject], quiet: bool) -> None:
+def show(found: list[Subject], organisation: Organisation, quiet: bool) -> None:
     """The plan, before anything is asked."""
-    for item in () if quiet else found:
+    if quiet:
+        return
+    for item in found:
         click.echo(described(item, new_files=False), err=True)
+    for line in _example.told(_example.left_over(organisation.folder)):
+        click.echo(click.style(line, fg="yellow"), err=True)
 
 
 def closing_agreed(found: list[Subject], yes: bool, given: str) -> None:

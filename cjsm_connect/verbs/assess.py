@@ -111,8 +111,9 @@ def _known(org: Path | None, root: Path) -> tuple[dict[str, Any], dict[str, Stan
     if not (org or os.environ.get("CJSM_ORG") or Path("organisation.toml").is_file()):
         return {}, {}
     from cjsm_connect.organisation import read
+    from cjsm_connect.organisation.example import own
     from cjsm_connect.results.catalogue import load
-    from cjsm_connect.verbs import _last
+    from cjsm_connect.verbs import _example, _last
     from cjsm_connect.verbs._organisation import chosen
 
     folder = chosen(org, root)
@@ -124,7 +125,10 @@ def _known(org: Path | None, root: Path) -> tuple[dict[str, Any], dict[str, Stan
     if cloud and cloud.microsoft_365 != Extent.UNKNOWN:
         said["microsoft_365"] = cloud.microsoft_365
     days = policy.declaration_days.value if policy else 0
-    stated = Stated(parts["declarations"], datetime.now(UTC).date(), days)
+    copied = _example.left_over(folder)
+    for line in _example.told(copied):
+        click.echo(f"cjsm: {line}" if line[0] != " " else line, err=True)
+    stated = Stated(own(parts["declarations"], copied), datetime.now(UTC).date(), days)
     catalogue = load(root / "checks" / "requirements.toml")
     return said, standings(_last.last(folder), catalogue.requirements, stated)
 

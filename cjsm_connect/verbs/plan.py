@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +17,7 @@ from cjsm_connect.desired.lacking import lacking
 from cjsm_connect.desired.planned import SCHEMA, differences, planned, steps
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.remote.common import HIDDEN, without_passwords
+from cjsm_connect.verbs import _example
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
@@ -22,22 +25,27 @@ from cjsm_connect.verbs._scope import Scope, scope_options
 
 @click.command("plan")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--summary", is_flag=True, help="What kind of change and how much, on one screen; no diffs.")
 @scope_options
 @organisation_option
-def command(organisation: Organisation, as_json: bool, scope: Scope) -> None:
+def command(organisation: Organisation, as_json: bool, summary: bool, scope: Scope) -> None:
     """What apply would change, host by host, with diffs. Reads only.
 
     Exit code: 0 nothing to do, 1 changes, 2 a host could not be looked at, or the change is refused.
     """
     found = subjects(organisation, scope.desired_of, scope.limit)
+    copied = _example.left_over(organisation.folder)
     if as_json:
-        told = {"schema": SCHEMA, "closing": closing_digest(found), "hosts": {one.name: as_data(one) for one in found}}
-        click.echo(json.dumps(told, indent=1))
+        hosts = {item.name: as_data(item) for item in found}
+        closing, example = closing_digest(found), [asdict(one) for one in copied]
+        click.echo(json.dumps({"schema": SCHEMA, "closing": closing, "hosts": hosts, "example": example}, indent=1))
     else:
         for item in found:
-            click.echo(described(item))
+            click.echo(summarised(item) if summary else described(item))
         for line in kept(found):
             click.echo(line)
+        for line in _example.told(copied):
+            click.echo(click.style(line, fg="yellow"))
         click.echo(conclusion(found), err=True)
     sys.exit(exit_code(found))
 
@@ -97,6 +105,50 @@ def described(item: Subject, new_files: bool = True) -> str:
     texts = differences(item.change, item.snapshot, new_files)
     lines += [_indented(without_passwords(text)) for text in texts]
     return "\n".join(line for line in lines if line)
+
+
+def summarised(item: Subject) -> str:
+    """One host's part of the plan in a few lines: whatever needs a person in full, everything else counted."""
+    if item.problem or not item.change:
+        return described(item)
+    concerns = [
+        *(("refused", "red", text) for text in item.refused),
+        *(("warning", "yellow", text) for text in item.warnings),
+        *(("would close", "yellow", one.text) for one in item.closing),
+        *(("lacking", "red", text) for text in lacking(item.desired, item.snapshot)),
+        *(("waiting", "yellow", text) for text in item.desired.waiting),
+    ]
+    lines = [click.style(item.name, bold=True), *_wrapped("; ".join(_counts(item)))]
+    lines += [click.style(line, fg=colour) for word, colour, text in concerns for line in _wrapped(f"{word}: {text}")]
+    return "\n".join(lines)
+
+
+def _counts(item: Subject) -> Iterator[str]:
+    """How much of each kind changes; files that are there already are the ones to look at."""
+    change = item.change
+    replaced = [one.file.path for one in change.files if one.exists]
+    kinds = {
+        ("package", "packages"): change.packages,
+        ("new file", "new files"): [one for one in change.files if not one.exists],
+        ("replaced file", "replaced files"): replaced,
+        ("removed file", "removed files"): change.absent,
+        ("key", "keys"): change.keys,
+        ("unit", "units"): change.services,
+    }
+    for words, found in kinds.items():
+        if found:
+            yield f"{len(found)} {words[len(found) > 1]}"
+    if replaced:
+        yield f"replaced: {', '.join(replaced)}"
+    if change.maps:
+        yield "a new set of maps"
+    if change.firewalls:
+        yield "firewall rules, confirmed by a new connection"
+
+
+def _wrapped(text: str) -> list[str]:
+    width = min(shutil.get_terminal_size().columns, 110)
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def steps_of(item: Subject) -> list[str]:

@@ -16,7 +16,7 @@ from cjsm_connect.evidence import contents, keys
 from cjsm_connect.organisation import read
 from cjsm_connect.results import Status
 from cjsm_connect.results.catalogue import load
-from cjsm_connect.verbs import _last
+from cjsm_connect.verbs import _example, _last
 from cjsm_connect.verbs import application as verb
 from tests.evidence import samples
 from tests.made_up import ROOT, organisation
@@ -66,6 +66,7 @@ class Place(NamedTuple):
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """The lab's organisation, as somebody's own."""
     monkeypatch.setattr(verb, "_now", lambda: NOW)
+    monkeypatch.setattr(_example, "left_over", lambda _folder: ())  # lab and example have the same reserved addresses
     folder = tmp_path / "council"
     folder.mkdir()
     for name in ("organisation.toml", "users.csv"):
@@ -273,3 +274,34 @@ def test_the_pack_goes_where_it_is_told_to(place: Place, tmp_path: Path) -> None
     assert (tmp_path / "pack/index.html").is_file()
     assert not (place.folder / "application").exists()
     assert str(tmp_path / "pack") in done.stdout
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """The example as it was copied by the README's second step, and not touched."""
+    monkeypatch.setattr(verb, "_now", lambda: NOW)
+    return Place(Path(shutil.copytree(ROOT / "inventories/example", tmp_path / "copied")))
+
+
+def test_what_was_copied_from_the_example_is_missing_and_named(copied: Place) -> None:
+    told = copied.told()
+    missing = {one["where"] for one in told["missing"]}
+    assert {
+        "organisation.toml: organisation.name",
+        "organisation.toml: contacts.helpdesk.telephone",
+        'organisation.toml: declarations["terms-accepted"]',
+        "hub/ca.pem: the certificate",
+        "users.csv: 6 lines",
+    } <= missing
+    assert not told["complete"]
+    rows = [row for form in told["forms"] for row in form["fields"]]
+    assert not [row for row in rows if row["from"] == "declared" and "Toni Technical" in " ".join(row["answer"])]
+
+
+def test_what_was_replaced_is_no_longer_missing(copied: Place) -> None:
+    before = len(copied.told()["missing"])
+    copied.edit('name = "Riley Signatory"', 'name = "R. S. Real"')
+    copied.edit("020 7946 0103", "01632 960103")
+    after = copied.told()["missing"]
+    assert len(after) < before
+    assert "contacts.helpdesk.telephone" not in json.dumps(after)

@@ -30,8 +30,12 @@ def elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture
 def council(tmp_path):
-    """A copy of the example that somebody fills in."""
-    return Path(shutil.copytree(ROOT / "inventories/example", tmp_path / "council"))
+    """A copy of the example that somebody has begun to fill in: the declarations are their own."""
+    folder = Path(shutil.copytree(ROOT / "inventories/example", tmp_path / "council"))
+    text = (folder / "organisation.toml").read_text()
+    text = text.replace('owner = "Toni Technical"\ndate = 2026-10-01', 'owner = "T. Teal"\ndate = 2026-10-02')
+    (folder / "organisation.toml").write_text(text)
+    return folder
 
 
 def run(*arguments):
@@ -71,7 +75,7 @@ def test_an_organisation_file_answers_with_its_declarations_while_nothing_was_ch
     told = found("--org", council)
     assert (told["answers"]["mail_server"], told["answers"]["staff"]) == ("on-premises", 800)
     assert told["answers"]["microsoft_365"] == "none"
-    assert set(told["bases"].values()) == {"declared by Toni Technical on 2026-10-01"}
+    assert set(told["bases"].values()) == {"declared by T. Teal on 2026-10-02"}
 
 
 def test_the_file_of_the_current_folder_is_taken(council, monkeypatch):
@@ -92,7 +96,7 @@ def test_a_file_that_is_half_written_serves_as_far_as_it_goes(council):
 
 def test_an_old_declaration_is_no_longer_one(council):
     text = (council / "organisation.toml").read_text()
-    (council / "organisation.toml").write_text(text.replace("date = 2026-10-01", "date = 2024-10-01"))
+    (council / "organisation.toml").write_text(text.replace("date = 2026-10-02", "date = 2024-10-01"))
     told = found("--org", council)
     assert set(told["answers"]["prerequisites"].values()) == {"unknown"}
     assert "more than 365 days ago" in told["bases"]["firewall"]
@@ -139,3 +143,11 @@ def test_a_word_that_is_no_choice_is_told_with_the_choices():
     done = run("--mail-server", "attic")
     assert done.exit_code == 2
     assert "uk-datacentre" in done.output
+
+
+def test_what_was_copied_from_the_example_is_named_and_declares_nothing(tmp_path):
+    copy = shutil.copytree(ROOT / "inventories/example", tmp_path / "copy")
+    done = run("--json", "--org", copy)
+    assert set(json.loads(done.stdout)["answers"]["prerequisites"].values()) == {"unknown"}
+    assert "cjsm: Still the example's, which belongs to nobody and counts as missing: " in done.stderr
+    assert 'organisation.toml: organisation.name: "Example Borough Council"' in done.stderr
