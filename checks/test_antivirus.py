@@ -24,6 +24,13 @@ GIB = 1 << 30
 EXEMPTIONS = ("LocalNet", "AllowList", "Whitelist", "SkipAuthenticated")
 PROGRAMS = {"clamd": "clamd.conf", "clamav-milter": "clamav-milter.conf"}
 HOUR = 3600
+# clamd.conf(5): a larger file is passed over by one step of the scan, whatever AlertExceedsMax says
+LEFT_OUT = ("MaxEmbeddedPE", "MaxHTMLNormalize", "MaxHTMLNoTags", "MaxScriptNormalize", "MaxZipTypeRcg")
+NOT_WHOLE = {
+    "oversized": "EICAR in a stored ZIP larger than the scanner's limits, in a ZIP",
+    "deep": "EICAR in sixty archives, one in the other",
+    "unopened": "EICAR in a ZIP by LZMA",
+}
 WAITING = {"tempfail", "shutdown"}
 
 
@@ -206,13 +213,41 @@ def test_nothing_too_big(seen: Seen, verdict: Verdict) -> None:
     "antivirus.over-limit-is-not-clean",
     requirement="antivirus.whole-message",
     role="relay",
-    title="An archive that goes over the scanner's limits is not called clean",
-    remedy="cjsm apply, which sets AlertExceedsMax yes in /etc/clamav/clamd.conf",
+    title="What goes over the scanner's limits is not called clean, nor cut before it is counted",
+    remedy="cjsm apply, which sets AlertExceedsMax yes, and MaxFileSize above MaxScanSize, in /etc/clamav/clamd.conf",
 )
 @or_hook(scanner_hook.over_limit_is_not_clean)
 def test_over_limit_is_not_clean(seen: Seen, verdict: Verdict) -> None:
     alert = _setting(seen, "clamd.conf", "AlertExceedsMax") or "no"
     verdict(alert == "yes", expected="AlertExceedsMax yes", observed=f"AlertExceedsMax {alert}")
+    scan, file = (_size(seen, "clamd.conf", name) for name in ("MaxScanSize", "MaxFileSize"))
+    # a member of a ZIP is cut at MaxFileSize without an alert; over MaxScanSize there always is one (docs/scanning.md)
+    observed = f"MaxScanSize {scan}, MaxFileSize {file}"
+    verdict(0 < scan < file, expected="AlertExceedsMax yes, 0 < MaxScanSize < MaxFileSize", observed=observed)
+    for name in LEFT_OUT:
+        size = _size(seen, "clamd.conf", name)
+        verdict(size >= scan, expected=f"{name} at least MaxScanSize", observed=f"{name} {size}, {observed}")
+
+
+@check(
+    "antivirus.whole-or-refused",
+    requirement="antivirus.whole-message",
+    role="relay",
+    impact="local-active",
+    title="EICAR in what the scanner cannot look at whole is refused: too large, too deep, packed by another method",
+    remedy="cjsm apply, which sets the limits in /etc/clamav/clamd.conf and writes /var/lib/clamav/cjsm-unopened.yara",
+)
+def test_whole_or_refused(seen: Seen, verdict: Verdict) -> None:
+    outcome = seen.tried(f"antivirus.whole:{seen.host.name}")
+    said = {name: scanner_hook.said(outcome[name]) for name in ("clean", *NOT_WHOLE)}
+    for name, answer in said.items():
+        if outcome[name]["word"] in ("silent", "away"):
+            verdict.not_tested(f"{name}: {answer}")
+    if outcome["clean"]["word"] != "accepted":
+        verdict.not_tested(f"a harmless message was not accepted either, so a refusal proves nothing: {said['clean']}")
+    for name, told in NOT_WHOLE.items():
+        refused = outcome[name]["word"] == "rejected" and not outcome[name]["held"]
+        verdict(refused, expected="the milter rejects it with 5yz", observed=f"{told}: {said[name]}")
 
 
 @check(

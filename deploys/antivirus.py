@@ -18,6 +18,7 @@ from cjsm_connect.organisation.sizes import MIB, scan_limits, scanner_memory_byt
 
 CLAMD = "/etc/clamav/clamd.conf"
 MILTER = "/etc/clamav/clamav-milter.conf"
+UNOPENED = "/var/lib/clamav/cjsm-unopened.yara"
 FRESHCLAM = "/etc/clamav/freshclam.conf"
 DAEMON_UNIT = "/etc/systemd/system/clamav-daemon.service.d/50-cjsm.conf"
 SOCKET_UNIT = "/etc/systemd/system/clamav-daemon.socket.d/50-cjsm.conf"
@@ -65,7 +66,7 @@ def _of_clamav(organisation: Organisation, host: Host) -> Desired:
             *(masked(unit, order=28) for unit in SECOND_UPDATERS),
             Service("clamav-freshclam.service", watches=(FRESHCLAM,), order=30),
             Service("clamav-daemon.socket", on_change="none", order=34),
-            Service("clamav-daemon.service", watches=(CLAMD, DAEMON_UNIT), order=36),
+            Service("clamav-daemon.service", watches=(CLAMD, UNOPENED, DAEMON_UNIT), order=36),
             Service("clamav-milter.service", watches=(MILTER, MILTER_UNIT), order=40),
         ),
         memory=(Memory(scanner_memory_bytes(organisation), "virus signatures, also while new ones are loaded"),),
@@ -85,14 +86,12 @@ def _signatures(organisation: Organisation) -> Awaited:
 
 
 def _files(organisation: Organisation, host: Host) -> Iterator[File]:
-    limit = organisation.mail.message_size_limit
-    sizes = scan_limits(organisation.mail)
-    stream, max_file, max_scan = (size // MIB for size in (sizes.stream, sizes.max_file, sizes.max_scan))
-    clamd = template(
-        "antivirus/clamd.conf.j2", message_size_limit=limit, stream=stream, max_file=max_file, max_scan=max_scan
-    )
-    milter = template("antivirus/clamav-milter.conf.j2", message_size_limit=limit, stream=stream)
+    limit, sizes = organisation.mail.message_size_limit, scan_limits(organisation.mail)
+    room, max_scan, max_file = (size // MIB for size in (sizes.milter, sizes.max_scan, sizes.max_file))
+    clamd = template("antivirus/clamd.conf.j2", message_size_limit=limit, max_scan=max_scan, max_file=max_file)
+    milter = template("antivirus/clamav-milter.conf.j2", message_size_limit=limit, room=room)
     yield File(CLAMD, clamd, reason="no accepted message is too big to be scanned")
+    yield File(UNOPENED, template("antivirus/unopened.yara.j2"), reason="what the scanner cannot open is not clean")
     yield File(MILTER, milter, reason="infected mail is refused, unscanned mail waits")
     # owner and mode are what the package sets at each of its updates
     yield File(

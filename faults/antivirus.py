@@ -104,6 +104,35 @@ def over_limit_clean(host: Patient) -> None:
     restart(host, "clamav-daemon.service")
 
 
+@fault("antivirus.member-cut", host="relay", violates="antivirus.whole-message")
+def member_cut(host: Patient) -> None:
+    """One file inside may be as large as a message: a larger member is cut there, and what is left of it is clean."""
+    host.replace(CLAMD, "MaxFileSize 383M", "MaxFileSize 77M")
+    restart(host, "clamav-daemon.service")
+
+
+@fault("antivirus.no-limit-of-all", host="relay", violates="antivirus.whole-message")
+def no_limit_of_all(host: Patient) -> None:
+    """Nothing limits all that is unpacked, so that no large archive is refused: its members are cut instead."""
+    host.replace(CLAMD, "MaxScanSize 382M", "MaxScanSize 0")
+    host.replace(CLAMD, "MaxFileSize 383M", "MaxFileSize 77M")
+    restart(host, "clamav-daemon.service")
+
+
+@fault("antivirus.passed-over", host="relay", violates="antivirus.whole-message")
+def passed_over(host: Patient) -> None:
+    """The rules of what the scanner cannot open were deleted: somebody wanted to receive a RAR."""
+    host.run(["rm", "/var/lib/clamav/cjsm-unopened.yara"])
+    restart(host, "clamav-daemon.service")
+
+
+@fault("antivirus.large-html-left-out", host="relay", violates="antivirus.whole-message")
+def large_html_left_out(host: Patient) -> None:
+    """Large pages are not taken apart, to spare the processor."""
+    host.replace(CLAMD, "MaxHTMLNormalize 383M", "MaxHTMLNormalize 1M")
+    restart(host, "clamav-daemon.service")
+
+
 @fault("antivirus.old-signatures", host="relay", violates="antivirus.signatures")
 def old_signatures(host: Patient) -> None:
     """freshclam was stopped ten days ago."""

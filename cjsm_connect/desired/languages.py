@@ -127,6 +127,7 @@ ULOGD = _language("ulogd", r"A-Za-z0-9._/-")
 SSHD = _language("sshd", "A-Za-z0-9")
 PERL = _language("needrestart", "0-9")
 PYTHON = _language("Python", "0-9")
+YARA = _language("YARA", "0-9")
 SHELL = Language("sh", re.compile(".*"), "one line", between=" ", quoted=_shell_word)
 
 TEMPLATES = {
@@ -136,6 +137,7 @@ TEMPLATES = {
     "antivirus/clamav-milter.service.j2": SYSTEMD,
     "antivirus/clamd.conf.j2": CLAMAV,
     "antivirus/freshclam.conf.j2": CLAMAV,
+    "antivirus/unopened.yara.j2": YARA,
     "antivirus/wait-for-signatures.j2": SHELL,
     "firewall/cjsm.nft.j2": NFT,
     "firewall/logrotate.j2": LOGROTATE,

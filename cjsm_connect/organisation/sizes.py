@@ -47,11 +47,11 @@ def log_disk_bytes(organisation: Organisation) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ScanLimits:
-    """clamd's limits, bytes, all from one value: message_size_limit < max_file <= stream, max_file < max_scan."""
+    """Limits of milter and clamd, bytes, all from one value: message_size_limit < milter <= max_scan < max_file."""
 
-    stream: int
-    max_file: int
+    milter: int
     max_scan: int
+    max_file: int
 
 
 CLAMD_CEILING = 2047 * MIB
@@ -59,15 +59,20 @@ CLAMD_CEILING = 2047 * MIB
 
 
 def scan_limits(mail: Mail) -> ScanLimits:
-    """What the scanner must be able to look at so that no message Postfix accepts is too big for it.
+    """What the scanner must be able to look at so that no message Postfix accepts is too big for it, and so that
+    nothing inside a message is left out without a word.
 
     message_size_limit counts a message as it travels, attachments in base64 (4 bytes for 3, RFC 2045, 6.8), so decoded
     parts are always smaller. Two things make it bigger: the milter sees CR LF where Postfix counted one byte (at most
-    doubling a message of empty lines), and archives unpack. One file may be four times the message, all that is
-    unpacked from one message ten times; what is over is refused, never called clean (AlertExceedsMax).
+    doubling a message of empty lines), and archives unpack: all that is unpacked from one message may be twenty times
+    the message (docs/scanning.md has what ordinary files need).
+
+    One file inside may be more than all of them together: clamd cuts a member of a ZIP at MaxFileSize and calls it
+    scanned (libclamav/unzip.c, "trimming output size"), but a file over MaxScanSize always trips AlertExceedsMax.
     """
-    one_file = min(_whole_mebibytes(4 * mail.message_size_limit), CLAMD_CEILING)
-    return ScanLimits(one_file, one_file, min(_whole_mebibytes(10 * mail.message_size_limit), CLAMD_CEILING))
+    milter = _whole_mebibytes(4 * mail.message_size_limit)
+    max_scan = min(_whole_mebibytes(20 * mail.message_size_limit), CLAMD_CEILING - MIB)
+    return ScanLimits(milter, max_scan, max_scan + MIB)
 
 
 def scanner_memory_bytes(organisation: Organisation) -> int:

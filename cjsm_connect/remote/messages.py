@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import struct
 from typing import Any
 
 # The EICAR test file (https://www.eicar.org): harmless, known to every scanner. It is only put together when it is
@@ -35,13 +36,15 @@ def message_id(token: str, mark: str) -> str:
 def build(arguments: dict[str, Any]) -> bytes:
     """A whole message with CRLF line ends.
 
-    `content` is "clean" or "eicar"; `packing` of the attachment is "none", "zip" or "nested" (a zip in a zip in a zip)
-    or "deep" (60 of them, which is over the limit of any scanner);
+    `content` is "clean" or "eicar"; `packing` of the attachment is "none", "zip" or "nested" (a zip in a zip in a zip),
+    "deep" (60 of them, which is over the limit of any scanner), "oversized" (in a ZIP a stored one of `unpacked`
+    bytes of zeros and then the sample: small on the way), or "lzma" (a ZIP by a method few scanners open);
     `size` in bytes, when given, is reached by a harmless attachment BEFORE it: a scanner that looks at the beginning
     only sees nothing.
     """
     attachment = EICAR if arguments.get("content") == "eicar" else EVERY_BYTE
-    name, data = _packed(attachment, arguments.get("packing", "none"))
+    packing = arguments.get("packing", "none")
+    name, data = PACKERS[packing](attachment, arguments) if packing in PACKERS else _nested(attachment, packing)
     ends = _part("application/octet-stream", data, name)
     start = _headers(arguments) + _text_part()
     padding = int(arguments.get("size", 0)) - len(start) - len(ends) - 400
@@ -84,7 +87,7 @@ def _filler(size: int) -> bytes:
     return head.encode("ascii") + line * max(0, (size - len(head)) // len(line))
 
 
-def _packed(data: bytes, packing: str) -> tuple[str, bytes]:
+def _nested(data: bytes, packing: str) -> tuple[str, bytes]:
     import zipfile
 
     name = "sample.bin"
@@ -94,6 +97,59 @@ def _packed(data: bytes, packing: str) -> tuple[str, bytes]:
             file.writestr(name, data)
         name, data = name + ".zip", archive.getvalue()
     return name, data
+
+
+def _lzma(data: bytes, _: dict[str, Any]) -> tuple[str, bytes]:
+    import zipfile
+
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("sample.bin", data)
+    return "sample.zip", archive.getvalue()
+
+
+MEBIBYTE = 1 << 20
+
+
+def _oversized(data: bytes, arguments: dict[str, Any]) -> tuple[str, bytes]:
+    """Hundreds of mebibytes of zeros are packed once a mebibyte, and the packed piece repeated (zlib, Z_FULL_FLUSH)."""
+    import zlib
+
+    pieces = -(-int(arguments["unpacked"]) // MEBIBYTE)
+    zeros = _member(b"zeros", 0, pieces * MEBIBYTE, pieces * MEBIBYTE)
+    sample = _member(b"sample.bin", 0, len(data), len(data))
+    head, tail = zeros.local, sample.local + data
+    listed = zeros.listed(0) + sample.listed(len(head) + pieces * MEBIBYTE)
+    tail += listed + _end(2, len(listed), len(head) + pieces * MEBIBYTE + len(tail))
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
+    piece = packer.compress(bytes(MEBIBYTE)) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed += piece * pieces + packer.compress(tail) + packer.flush()
+    outer = _member(b"inner.zip", 8, len(packed), len(head) + pieces * MEBIBYTE + len(tail))
+    listed = outer.listed(0)
+    return "sample.zip", outer.local + packed + listed + _end(1, len(listed), len(outer.local) + len(packed))
+
+
+class _member:
+    """The two headers of a member of a ZIP (APPNOTE 4.3.7, 4.3.12), its check sum left 0."""
+
+    def __init__(self, name: bytes, method: int, packed: int, unpacked: int) -> None:
+        common = struct.pack("<HHHIIIIHH", 20, 0, method, 0x21 << 16, 0, packed, unpacked, len(name), 0)
+        self.local = b"PK\3\4" + common + name
+        self._listed = b"PK\1\2" + struct.pack("<H", 20) + common + struct.pack("<HHHI", 0, 0, 0, 0)
+        self._name = name
+
+    def listed(self, offset: int) -> bytes:
+        """The header in the list of members."""
+        return self._listed + struct.pack("<I", offset) + self._name
+
+
+def _end(members: int, size: int, offset: int) -> bytes:
+    """The end of a ZIP's list of members (APPNOTE 4.3.16)."""
+    return b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, members, members, size, offset, 0)
+
+
+PACKERS: dict[str, Any] = {"lzma": _lzma, "oversized": _oversized}
 
 
 def fingerprint(message: bytes) -> dict[str, Any]:

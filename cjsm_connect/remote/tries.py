@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any, Callable
 
-from cjsm_connect.remote import common, delivery, logins, names, smtp, smuggling
+from cjsm_connect.remote import common, delivery, logins, names, scanning, smtp, smuggling
 
 SECONDS = 40  # for all of them together: two attempts of the slowest session
 
@@ -34,6 +34,7 @@ KINDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "log": delivery.log,
     "names": names.lookup,
     "ssh": logins.offered,
+    "scan": scanning.scan,
 }
 
 

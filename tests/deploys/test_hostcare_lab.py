@@ -8,7 +8,7 @@ import pytest
 pytestmark = pytest.mark.lab
 
 MAIL_LOG = "/var/log/cjsm/mail.log"
-DELIVERED, REFUSED = "status=sent (self-test)", "5.7.1 Refused: the virus scanner found"
+DELIVERED, REFUSED = "status=sent (self-test)", "5.7.1 Refused: this message could not be shown to be free of malware"
 DELIVERIES = 50_000
 # four lines for each delivery, as Postfix writes them, as fast as syslog(3) takes them
 BURST = f"""
