@@ -150,6 +150,16 @@ def _largest(seen: Seen) -> tuple[Outcome, Outcome]:
     raise NotTested(f"no large infected message was tried: {why}")
 
 
+def encrypted_is_declared(seen: Seen, verdict: Verdict, hook: ScannerHook) -> None:
+    """What becomes of what is encrypted is set in its own programs, and declared."""
+    declared(seen, verdict, DECLARATION)
+
+
+def commands_are_declared(seen: Seen, verdict: Verdict, hook: ScannerHook) -> None:
+    """Who can command it is known to its maker."""
+    declared(seen, verdict, DECLARATION)
+
+
 def signatures_current(seen: Seen, verdict: Verdict, hook: ScannerHook) -> None:
     """By the status command's own word."""
     _status(seen, verdict, "signatures")

@@ -26,6 +26,7 @@ PROGRAMS = {"clamd": "clamd.conf", "clamav-milter": "clamav-milter.conf"}
 HOUR = 3600
 # clamd.conf(5): a larger file is passed over by one step of the scan, whatever AlertExceedsMax says
 LEFT_OUT = ("MaxEmbeddedPE", "MaxHTMLNormalize", "MaxHTMLNoTags", "MaxScriptNormalize", "MaxZipTypeRcg")
+COMMANDERS = ("clamav", "root")
 NOT_WHOLE = {
     "oversized": "EICAR in a stored ZIP larger than the scanner's limits, in a ZIP",
     "deep": "EICAR in sixty archives, one in the other",
@@ -79,6 +80,30 @@ def answering(seen: Seen, verdict: Verdict) -> dict[str, Any]:
 @or_hook(scanner_hook.services_run)
 def test_services_run(seen: Seen, verdict: Verdict) -> None:
     must_run(seen, verdict, SCANNER)
+
+
+@check(
+    "antivirus.only-the-milter-commands",
+    requirement="antivirus.scanner",
+    role="relay",
+    title="Nobody but root and the milter can command the scanner to stop",
+    remedy="cjsm apply, which sets SocketMode=0660 in /etc/systemd/system/clamav-daemon.socket.d; remove "
+    "TCPSocket from /etc/clamav/clamd.conf; systemctl restart clamav-daemon.socket",
+)
+@or_hook(scanner_hook.commands_are_declared)
+def test_only_the_milter_commands(seen: Seen, verdict: Verdict) -> None:
+    sockets = seen.fact("antivirus", "control")
+    verdict(bool(sockets), expected="a socket of clamd", observed="none")
+    for one in sockets:
+        told = f"{one['path']}: mode {one['mode']:04o}, {one['owner']}:{one['group']}"
+        verdict(not one["mode"] & 0o007, expected="mode 0660: nothing for others", observed=told)
+        verdict(one["owner"] in COMMANDERS, expected="owner clamav or root", observed=told)
+        others = sorted(set(one["members"]) - set(COMMANDERS))
+        observed = f"{told}, also {', '.join(others)}" if others else told
+        verdict(not others, expected="a group of the milter only", observed=observed)
+    open_ports = [row for row in seen.fact("system", "listeners") if "clamd" in row["processes"]]
+    ports = ", ".join(f"{row['address']}:{row['port']}" for row in open_ports)
+    verdict(not open_ports, expected="no TCP port of clamd", observed=ports or sockets[0]["path"])
 
 
 @check(
@@ -248,6 +273,28 @@ def test_whole_or_refused(seen: Seen, verdict: Verdict) -> None:
     for name, told in NOT_WHOLE.items():
         refused = outcome[name]["word"] == "rejected" and not outcome[name]["held"]
         verdict(refused, expected="the milter rejects it with 5yz", observed=f"{told}: {said[name]}")
+
+
+@check(
+    "antivirus.encrypted-as-decided",
+    requirement="antivirus.whole-message",
+    role="relay",
+    impact="local-active",
+    title="What becomes of an encrypted archive is what the organisation decided",
+    remedy="cjsm apply, which sets AlertEncrypted in /etc/clamav/clamd.conf by antivirus.encrypted_from_hub and "
+    "encrypted_to_hub",
+)
+@or_hook(scanner_hook.encrypted_is_declared)
+def test_encrypted_as_decided(seen: Seen, verdict: Verdict) -> None:
+    decided = seen.organisation.antivirus
+    outcome = seen.tried(f"antivirus.whole:{seen.host.name}")
+    for name in ("clean", "encrypted"):
+        if outcome[name]["word"] in ("silent", "away"):
+            verdict.not_tested(f"{name}: {scanner_hook.said(outcome[name])}")
+    wanted = "rejected" if decided.encrypted_is_refused else "accepted"
+    found = outcome["encrypted"]
+    right = found["word"] == wanted and not found["held"]
+    verdict(right, expected=f"{wanted} ({decided.encrypted_reason})", observed=scanner_hook.said(found))
 
 
 @check(

@@ -65,7 +65,7 @@ def _of_clamav(organisation: Organisation, host: Host) -> Desired:
         services=(
             *(masked(unit, order=28) for unit in SECOND_UPDATERS),
             Service("clamav-freshclam.service", watches=(FRESHCLAM,), order=30),
-            Service("clamav-daemon.socket", on_change="none", order=34),
+            Service("clamav-daemon.socket", on_change="restart", watches=(SOCKET_UNIT,), order=34),
             Service("clamav-daemon.service", watches=(CLAMD, UNOPENED, DAEMON_UNIT), order=36),
             Service("clamav-milter.service", watches=(MILTER, MILTER_UNIT), order=40),
         ),
@@ -88,7 +88,13 @@ def _signatures(organisation: Organisation) -> Awaited:
 def _files(organisation: Organisation, host: Host) -> Iterator[File]:
     limit, sizes = organisation.mail.message_size_limit, scan_limits(organisation.mail)
     room, max_scan, max_file = (size // MIB for size in (sizes.milter, sizes.max_scan, sizes.max_file))
-    clamd = template("antivirus/clamd.conf.j2", message_size_limit=limit, max_scan=max_scan, max_file=max_file)
+    clamd = template(
+        "antivirus/clamd.conf.j2",
+        message_size_limit=limit,
+        max_scan=max_scan,
+        max_file=max_file,
+        refuse_encrypted=organisation.antivirus.encrypted_is_refused,
+    )
     milter = template("antivirus/clamav-milter.conf.j2", message_size_limit=limit, room=room)
     yield File(CLAMD, clamd, reason="no accepted message is too big to be scanned")
     yield File(UNOPENED, template("antivirus/unopened.yara.j2"), reason="what the scanner cannot open is not clean")
@@ -98,7 +104,9 @@ def _files(organisation: Organisation, host: Host) -> Iterator[File]:
         FRESHCLAM, _freshclam(organisation), "clamav", "adm", 0o444, reason="signatures from the declared source"
     )
     yield File(DAEMON_UNIT, template("antivirus/clamav-daemon.service.conf.j2"), reason="never skipped in silence")
-    yield File(SOCKET_UNIT, template("antivirus/clamav-daemon.socket.conf.j2"), reason="never skipped in silence")
+    yield File(
+        SOCKET_UNIT, template("antivirus/clamav-daemon.socket.conf.j2"), reason="only the milter commands the scanner"
+    )
     yield File(MILTER_UNIT, template("antivirus/clamav-milter.service.j2"), reason="the milter starts again by itself")
     yield File(WAIT, _wait(organisation), mode=0o755, reason="no scanner without signatures")
 

@@ -12,7 +12,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, Field, model_validator
 
 from .addresses import address
-from .values import Name, Part, RemotePath, Several, is_port, refusal, remote_path
+from .values import Name, Part, RemotePath, Several, Text, is_port, refusal, remote_path
 
 UNIT = re.compile(r"[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*\.(service|socket|timer)")
 LONGEST_ARGUMENT = 200
@@ -88,10 +88,22 @@ class PatchingHook(Hook):
 
 
 class Antivirus(Part):
-    """What scans mail on the relays: ClamAV, which is installed and configured, or a scanner that is only asked."""
+    """What scans mail on the relays: ClamAV, which is installed and configured, or a scanner that is only asked.
+
+    What becomes of an encrypted archive or document, in which no scanner can look, the organisation decides. It is
+    asked for each direction, without a default (rules/connection.py); `encrypted_reason` says why.
+    """
 
     scanner: Literal["clamav", "hook"] = "clamav"
+    encrypted_from_hub: Literal["refuse", "deliver"] | None = None
+    encrypted_to_hub: Literal["refuse", "deliver"] | None = None
+    encrypted_reason: Text | None = None
     hook: ScannerHook | None = None
+
+    @property
+    def encrypted_is_refused(self) -> bool:
+        """Whether what is encrypted is refused, in both directions: ClamAV has one setting for all mail."""
+        return self.encrypted_from_hub != "deliver"
 
     @model_validator(mode="after")
     def _complete(self) -> Antivirus:

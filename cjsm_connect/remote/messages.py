@@ -38,7 +38,8 @@ def build(arguments: dict[str, Any]) -> bytes:
 
     `content` is "clean" or "eicar"; `packing` of the attachment is "none", "zip" or "nested" (a zip in a zip in a zip),
     "deep" (60 of them, which is over the limit of any scanner), "oversized" (in a ZIP a stored one of `unpacked`
-    bytes of zeros and then the sample: small on the way), or "lzma" (a ZIP by a method few scanners open);
+    bytes of zeros and then the sample: small on the way), "lzma" (a ZIP by a method few scanners open), or
+    "encrypted";
     `size` in bytes, when given, is reached by a harmless attachment BEFORE it: a scanner that looks at the beginning
     only sees nothing.
     """
@@ -108,6 +109,15 @@ def _lzma(data: bytes, _: dict[str, Any]) -> tuple[str, bytes]:
     return "sample.zip", archive.getvalue()
 
 
+def _encrypted(data: bytes, _: dict[str, Any]) -> tuple[str, bytes]:
+    """A ZIP that says that its member is encrypted (APPNOTE 4.4.4, bit 0). Nobody has a password for it."""
+    name, archive = _nested(data, "zip")
+    marked = bytearray(archive)
+    for header, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        marked[archive.index(header) + flags] |= 1
+    return name, bytes(marked)
+
+
 MEBIBYTE = 1 << 20
 
 
@@ -149,7 +159,7 @@ def _end(members: int, size: int, offset: int) -> bytes:
     return b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, members, members, size, offset, 0)
 
 
-PACKERS: dict[str, Any] = {"lzma": _lzma, "oversized": _oversized}
+PACKERS: dict[str, Any] = {"encrypted": _encrypted, "lzma": _lzma, "oversized": _oversized}
 
 
 def fingerprint(message: bytes) -> dict[str, Any]:

@@ -144,7 +144,31 @@ def syslog_is_complete(known: Known) -> Iterator[Problem]:
         yield known.said("syslog.addresses", "nothing", expected)
 
 
+ENCRYPTED = "no scanner can look into encrypted archives and documents"
+
+
+def encrypted_archives_are_decided(known: Known) -> Iterator[Problem]:
+    """To refuse them loses lawful evidence, to deliver them lets in what nobody has looked at: it decides."""
+    chosen = known.antivirus
+    if chosen is None or chosen.scanner != "clamav":
+        return
+    found = {"encrypted_from_hub": chosen.encrypted_from_hub, "encrypted_to_hub": chosen.encrypted_to_hub}
+    for key, value in found.items():
+        if value is None:
+            expected = f'{key} = "refuse" or "deliver": {ENCRYPTED}, so this has no default'
+            yield known.said(f"antivirus.{key}", "no decision", expected)
+    if None not in found.values() and chosen.encrypted_reason is None:
+        expected = 'encrypted_reason = "...": why, and who decided it; the evidence shows it'
+        yield known.said("antivirus.encrypted_reason", "no reason", expected)
+    if None not in found.values() and len(set(found.values())) > 1:
+        expected = (
+            f'"{chosen.encrypted_from_hub}" as for encrypted_from_hub: ClamAV has one setting for both directions'
+        )
+        yield known.problem("antivirus.encrypted_to_hub", chosen.encrypted_to_hub, expected)
+
+
 CONNECTION_RULES = (
+    encrypted_archives_are_decided,
     domains_are_named,
     own_domains_are_plain,
     trusted_families_exist,

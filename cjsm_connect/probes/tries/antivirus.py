@@ -32,6 +32,7 @@ def _whole(organisation: Organisation, relay: Host) -> Try:
                 "unpacked": scan_limits(organisation.mail).max_file + 8 * MIB,
             },
             "deep": {"content": "eicar", "packing": "deep"},
+            "encrypted": {"content": "clean", "packing": "encrypted"},
             "unopened": {"content": "eicar", "packing": "lzma"},
         },
     }

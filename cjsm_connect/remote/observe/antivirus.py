@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import glob
+import grp
 import os
+import pwd
 import re
 import socket
+import stat
 import struct
 import time
 from typing import Any
@@ -35,6 +38,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         return hooked(arguments)
     return {
         "scanner": scanner(arguments["socket"]),
+        "control": control(),
         "settings": settings(),
         "changed": {name: changed("/etc/clamav/" + name) for name in CONFIGURATIONS},
         "databases": databases(),
@@ -115,6 +119,31 @@ def seconds(date: str) -> float:
         return time.mktime(time.strptime(date.strip(), LOG_DATE))
     except ValueError:
         return 0
+
+
+def control() -> list[dict[str, Any]]:
+    """The sockets below /run by which clamd takes commands, as they are: mode, owner, group, and who is in the group.
+
+    Who may write to a socket may command SHUTDOWN (clamd(8)). systemd and clamd both hold one that systemd has made.
+    """
+    _, out, _ = attempt(["ss", "-Hlxnp"])
+    rows = [line.split(None, 8) for line in out.splitlines() if '"clamd"' in line]
+    paths = sorted({row[4] for row in rows if len(row) > 4 and row[4].startswith("/")})
+    return [socket_file(path) for path in paths if os.path.exists(path)]
+
+
+def socket_file(path: str) -> dict[str, Any]:
+    """One socket."""
+    state = os.stat(path)
+    group = grp.getgrgid(state.st_gid)
+    members = {*group.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == state.st_gid)}
+    return {
+        "path": path,
+        "mode": stat.S_IMODE(state.st_mode),
+        "owner": pwd.getpwuid(state.st_uid).pw_name,
+        "group": group.gr_name,
+        "members": sorted(members),
+    }
 
 
 def settings() -> dict[str, dict[str, list[str]]]:
