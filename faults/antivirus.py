@@ -133,6 +133,53 @@ def large_html_left_out(host: Patient) -> None:
     restart(host, "clamav-daemon.service")
 
 
+@fault("antivirus.encrypted-undecided", host="relay", violates="antivirus.whole-message")
+def encrypted_undecided(host: Patient) -> None:
+    """A partner sends encrypted archives: somebody lets them in, against what was decided."""
+    host.replace(CLAMD, "AlertEncrypted true", "AlertEncrypted false")
+    restart(host, "clamav-daemon.service")
+
+
+SOCKET = "/etc/systemd/system/clamav-daemon.socket.d/90-own.conf"
+CONTROL = "/run/clamav/clamd.ctl"
+
+
+def listen(host: Patient, setting: str) -> None:
+    """An administrator's own drop-in for the scanner's socket, taken up."""
+    host.run(["install", "-d", SOCKET.rpartition("/")[0]])
+    host.write(SOCKET, f"[Socket]\n{setting}\n")
+    host.run(["systemctl", "daemon-reload"])
+    host.run(["systemctl", "restart", "clamav-daemon.socket"])
+    host.run(["systemctl", "start", "clamav-daemon.service"])
+
+
+@fault("antivirus.everybody-commands", host="relay", violates="antivirus.scanner")
+def everybody_commands(host: Patient) -> None:
+    """Any user of the host can tell the scanner to stop, as by Debian's own unit."""
+    listen(host, "SocketMode=0666")
+    assert host.run(["stat", "-c", "%a", CONTROL]).stdout.strip() == "666"
+
+
+@fault("antivirus.web-server-commands", host="relay", violates="antivirus.scanner")
+def web_server_commands(host: Patient) -> None:
+    """Another program's user was taken into the scanner's group, to scan uploads."""
+    host.run(["usermod", "--append", "--groups", "clamav", "www-data"])
+    assert "clamav" in host.run(["id", "-nG", "www-data"]).stdout.split()
+
+
+@fault("antivirus.mode-changed", host="relay", violates="antivirus.scanner")
+def mode_changed(host: Patient) -> None:
+    """The socket was opened by hand, in a hurry; no file says so."""
+    host.run(["chmod", "0666", CONTROL])
+
+
+@fault("antivirus.port-commands", host="relay", violates="antivirus.scanner")
+def port_commands(host: Patient) -> None:
+    """The scanner also listens on a port of loopback, where every program of the host reaches it."""
+    listen(host, "ListenStream=127.0.0.1:3310")
+    assert "3310" in host.run(["ss", "-Hltn"]).stdout
+
+
 @fault("antivirus.old-signatures", host="relay", violates="antivirus.signatures")
 def old_signatures(host: Patient) -> None:
     """freshclam was stopped ten days ago."""
