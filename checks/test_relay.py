@@ -12,6 +12,7 @@ from checks.postfix import (
     listener,
     only_modern,
     option,
+    plain,
     policy,
     restrictions,
     same_route,
@@ -142,6 +143,40 @@ def test_no_letter_turns_tls_off(seen: Seen, verdict: Verdict) -> None:
             continue
         found = option(seen, name, "tls_required_enable")
         verdict(found == "no", expected=f"{name}: tls_required_enable = no", observed=f"tls_required_enable = {found}")
+
+
+@check(
+    "relay.no-domain-in-disguise",
+    requirement="relay.no-letter-steers",
+    role="mail",
+    title="A domain that only DNS would read as CJSM's or our own is refused, not looked up",
+    remedy="cjsm apply, which puts regexp:/etc/cjsm/maps/disguised_domains into transport_maps",
+)
+def test_no_domain_in_disguise(seen: Seen, verdict: Verdict) -> None:
+    found = answers(seen, "disguised")
+    for address, route in found.items():
+        shown = address.encode("ascii", "backslashreplace").decode()
+        refused = (route or "").startswith("error:")
+        verdict(refused, expected=f"{shown}: error:REASON", observed=f"{shown}: {route or 'no route, so by MX'}")
+    verdict(bool(found), expected="addresses that were asked about", observed=f"{len(found)} refused")
+
+
+@check(
+    "relay.mx-never-answers-for-cjsm",
+    requirement="relay.no-letter-steers",
+    role="mail",
+    title="Whatever was written and whatever a table lacks, the public DNS has no answer for CJSM",
+    remedy="cjsm apply, which puts regexp:/etc/cjsm/maps/never_by_mx first in smtp_dns_reply_filter",
+)
+def test_mx_never_answers_for_cjsm(seen: Seen, verdict: Verdict) -> None:
+    for answer, action in answers(seen, "mx_answers").items():
+        ignored = (action or "").upper() == "IGNORE"
+        verdict(ignored, expected=f"{answer} is ignored", observed=f"{answer} {action or 'is followed'}")
+    main = setting(seen, "smtp_dns_reply_filter")
+    for name, found in seen.fact("relay", "services").items():
+        own = found["options"].get("smtp_dns_reply_filter", main)
+        same = found["command"] != "smtp" or plain(own) == main
+        verdict(same, expected=f"{name}: that filter", observed=f"{name}: smtp_dns_reply_filter = {own or 'nothing'}")
 
 
 @check(

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cjsm_connect.desired import Desired, Health, Map
+from cjsm_connect.desired.languages import regexp_literal
 from cjsm_connect.desired.snapshot import MAPS
-from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation import Host, Organisation, uts46
 from cjsm_connect.organisation.routes import (
     CJSM_DOMAINS,
     NOTICE_SENDER,
@@ -27,6 +28,15 @@ Rows = tuple[tuple[str, str], ...]
 # retry(8) keeps mail in the queue and shows this text there; 4.7.5: cryptographic failure (RFC 3463)
 NO_HUB_CERTIFICATE = "retry:4.7.5 waiting for the certificate from the CJSM operator"
 NO_INNER_CERTIFICATE = "retry:4.7.5 waiting for the certificate of the inner hop"
+
+NOT_TO_THE_HUB = "error:5.1.2 this is the CJSM hub itself; write to a member's address below its domain"
+# IPv4 written as IPv6 (RFC 4291 2.5.5): an address literal of which no table knows the other form
+IPV4_AS_IPV6 = (r"/@\[ipv6:[0:]*ffff:/", "error:5.1.3 write an IPv4 address as such")
+# a label of ASCII only in the form that is made for others (RFC 5891 4.2.1): no name, but some readers show it as one
+PUNYCODE = (
+    r"/[@.]xn--[a-z0-9-]*-(\.|$)/",
+    "error:5.1.3 the domain has a label that begins with xn-- and encodes nothing",
+)
 
 
 def desired(organisation: Organisation, host: Host) -> Desired:
@@ -56,11 +66,68 @@ def _relay_maps(organisation: Organisation, host: Host) -> Iterator[Map]:
 
 
 def _mail_maps(organisation: Organisation, host: Host) -> Iterator[Map]:
-    yield Map("transport", tuple((name, _inner_route(organisation, host, "cjsm-inner")) for name in CJSM_DOMAINS))
+    yield Map("transport", tuple(_mail_transport(organisation, host)))
+    yield _disguised(organisation)
+    yield Map(
+        "never_by_mx",
+        tuple((rf"/(^|\.){regexp_literal(name)}\. [0-9]+ IN /", "IGNORE") for name in _suffixes()),
+        "regexp",
+    )
     yield Map("tls_policy", _inner_policies(organisation, host))
     yield Map("cjsm_senders", _cjsm_senders())
     if host.mailboxes == "local":
         yield Map("local_domains", tuple((name, "OK") for name in organisation.domains.names))
+
+
+def _mail_transport(organisation: Organisation, host: Host) -> Iterator[tuple[str, str]]:
+    """CJSM goes to the relay. What is addressed to the hub itself has no route: it would be reached without TLS."""
+    yield from ((name, _inner_route(organisation, host, "cjsm-inner")) for name in CJSM_DOMAINS)
+    yield from ((name, NOT_TO_THE_HUB) for name in _hub_itself(organisation))
+
+
+def _hub_itself(organisation: Organisation) -> Iterator[str]:
+    """The hub by its name and by its addresses, as an address literal has them (RFC 5321 4.1.3)."""
+    yield str(organisation.hub.host)
+    for address in dict.fromkeys((*organisation.hub.addresses, *organisation.hub.sources)):
+        yield f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
+
+
+def _disguised(organisation: Organisation) -> Map:
+    """Recipients' domains that only DNS would read as another one, by MX; UTS #46 and our tables do not agree on them.
+
+    A regular expression is asked of the whole address (transport(5)), whoever handed the message in.
+    """
+    rows = [
+        (f"/@.*{text}/", f"error:5.1.3 {_said_of(character, becomes)}") for character, becomes, text in _characters()
+    ]
+    own = (name for name in organisation.domains.names if "xn--" in name)
+    rows += [(f"/@{_typed(name)}$/", f"error:5.1.3 write this domain as {name}") for name in own]
+    told = "a domain with a character that UTS #46 maps to ASCII is refused (https://www.unicode.org/reports/tr46/)"
+    return Map("disguised_domains", (("if", "/[^ -~]/"), *rows, ("endif", ""), PUNYCODE, IPV4_AS_IPV6), "regexp", told)
+
+
+def _characters() -> Iterator[tuple[str, str, str]]:
+    """Each character, what it becomes, and the expression in which it stands for that."""
+    for character, becomes in uts46.plain().items():
+        yield character, becomes, character
+    for joiner in uts46.JOINERS:  # beside plain letters it joins nothing
+        yield joiner, "", f"([ -~]{joiner}|{joiner}([ -~]|$))"
+
+
+def _typed(name: str) -> str:
+    """A domain with IDNA labels, however it is typed, as a regular expression."""
+    texts = [[regexp_literal(way) for way in ways] for ways in uts46.spellings(name)]
+    return "".join(ways[0] if len(ways) == 1 else f"({'|'.join(ways)})" for ways in texts)
+
+
+def _said_of(character: str, becomes: str) -> str:
+    """The reason for refusing it, in ASCII: it is said to clients that know nothing else."""
+    meant = {"": "cannot be seen", ".": "stands for a dot"}.get(becomes, f'stands for "{becomes}"')
+    return f"the domain has the character U+{ord(character):04X} in it, which {meant}; type it anew"
+
+
+def _suffixes() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.removeprefix(".") for name in CJSM_DOMAINS))
 
 
 def _cjsm_senders() -> Rows:

@@ -346,7 +346,8 @@ def _mail_settings(organisation: Organisation, host: Host) -> Iterator[Settings]
     main = (
         *WRITTEN_DOWN,
         *NO_SMUGGLING,
-        ("transport_maps", f"+lmdb:{MAPS}/transport"),
+        ("transport_maps", f"+lmdb:{MAPS}/transport, regexp:{MAPS}/disguised_domains"),
+        ("smtp_dns_reply_filter", f"+regexp:{MAPS}/never_by_mx"),
         ("smtpd_sender_restrictions", f"+check_sender_access lmdb:{MAPS}/cjsm_senders"),
     )
     yield Settings(MAIN, "main.cf", main)

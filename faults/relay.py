@@ -11,6 +11,7 @@ OLD_ENOUGH = 4  # seconds: what is edited while Postfix starts may have been rea
 SPOOL = "/var/spool/postfix"
 MASTER = "/etc/postfix/master.cf"
 SELF_TEST = "smtpd_relay_restrictions = check_recipient_access lmdb:/etc/cjsm/maps/self_test"
+DISGUISED = "/etc/cjsm/maps/disguised_domains"
 MAIL_SERVER = "[192.0.2.10]:2525"
 HUB_POLICY = "[hub.cjsm.example]:4545 secure match=hub.cjsm.example protocols=>=TLSv1.2 ciphers=high"
 
@@ -67,6 +68,35 @@ def a_letter_turns_tls_off_inside(host: Patient) -> None:
 def a_letter_turns_tls_off_on_mail(host: Patient) -> None:
     """The mail server obeys the header on its way to the relay."""
     override(host, "postfix/cjsm-inner", tls_required_enable="yes")
+
+
+@fault("relay.disguised-domain", host="mail", violates="relay.no-letter-steers")
+def disguised_domain(host: Patient) -> None:
+    """transport_maps was put back to what the manual's example has: an address with a full-width dot goes by MX."""
+    configure(host, transport_maps="lmdb:/etc/cjsm/maps/transport")
+
+
+@fault("relay.one-disguise-forgotten", host="mail", violates="relay.no-letter-steers")
+def one_disguise_forgotten(host: Patient) -> None:
+    """The line about one invisible character was taken out, because a user complained of it."""
+    rows = host.read(DISGUISED).splitlines(keepends=True)
+    host.write(DISGUISED, "".join(row for row in rows if "U+200B" not in row))
+    host.reload_postfix()
+    assert "U+200B" not in host.read(DISGUISED)
+
+
+@fault("relay.mx-answers-for-cjsm", host="mail", violates="relay.no-letter-steers")
+def mx_answers_for_cjsm(host: Patient) -> None:
+    """The public DNS is asked for CJSM again, if a route should ever be missing."""
+    configure(host, smtp_dns_reply_filter="")
+
+
+@fault("relay.one-service-asks-dns", host="mail", violates="relay.no-letter-steers")
+def one_service_asks_dns(host: Patient) -> None:
+    """The service that mail to the internet leaves by has a filter of its own, which is empty."""
+    host.run(["postconf", "-P", "smtp/unix/smtp_dns_reply_filter="])
+    host.reload_postfix()
+    assert not host.run(["postconf", "-Ph", "smtp/unix/smtp_dns_reply_filter"]).stdout.strip()
 
 
 @fault(

@@ -129,7 +129,8 @@ class Map:
 
     name: str
     rows: tuple[tuple[str, str], ...]
-    kind: Literal["lmdb", "cidr", "pcre"] = "lmdb"
+    kind: Literal["lmdb", "cidr", "regexp"] = "lmdb"
+    told: str = ""  # what a plan says instead of its rows, where they follow from a published table
 
     def __post_init__(self) -> None:
         for key, value in self.rows:

@@ -175,23 +175,50 @@ def nft_comment(text: str, longest: int) -> Written:
 
 KEY = re.compile(r"[^\s#\x00-\x20\x7f][^\s\x00-\x20\x7f]*")
 SPECIAL_KEYS = re.compile(r"(?i)(if|endif|!.*)")
+PATTERN = re.compile(r"/(?:[^/\s\\]| |\\[^\s/])+/")
 
 
 def table_row(key: str, value: str, kind: str) -> None:
     """A row of a Postfix table: a key without white space, and a value on one line that is not trimmed (postmap(1)).
 
+    Among regular expressions a condition is `if` with a pattern, its end `endif` with nothing (regexp_table(5)).
+
     Raises:
         Unwritable: the row would be a comment, a continuation, a condition, or more rows than one.
     """
-    if not KEY.fullmatch(key) or (kind != "lmdb" and SPECIAL_KEYS.fullmatch(key)):
+    if kind == "regexp":
+        if (key == "if" and PATTERN.fullmatch(value)) or (key, value) == ("endif", ""):
+            return
+        if not PATTERN.fullmatch(key):
+            raise Unwritable(key, "a Postfix table of regular expressions", "/PATTERN/, in which only spaces are white")
+    elif not KEY.fullmatch(key) or (kind != "lmdb" and SPECIAL_KEYS.fullmatch(key)):
         raise Unwritable(key, "a Postfix table", "a key without white space that does not begin with #")
-    if not value or value != value.strip() or not all(map(seen, value)):
+    if not value or value != value.strip() or not _all_seen(value):
         raise Unwritable("(the value)", "a Postfix table", "a text on one line, with no space at its ends")
+
+
+def _all_seen(text: str) -> bool:
+    """Whether all of it is seen; ASCII, which is nearly everything, is asked at once."""
+    return text.isprintable() if text.isascii() else all(map(seen, text))
 
 
 def seen(character: str) -> bool:
     """Whether a character is one that is seen (a space is)."""
     return unicodedata.category(character) not in UNSEEN
+
+
+MEANS_MORE = frozenset(r"^$*+?()[]{}|\/ ")
+
+
+def regexp_literal(name: str) -> str:
+    """A domain as a part of a regular expression that stands for itself (re_format(7)): only its dots mean more.
+
+    Raises:
+        Unwritable: there is something in it that no domain has.
+    """
+    if not name or MEANS_MORE & set(name) or not all(map(seen, name)):
+        raise Unwritable(name, "a regular expression", "letters, digits, hyphens and dots")
+    return name.replace(".", r"\.")
 
 
 PARAMETER = re.compile(r"[a-z][a-z0-9_]*")

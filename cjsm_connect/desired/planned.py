@@ -111,6 +111,8 @@ def _rows_said(told: dict[str, Any]) -> str:
 
 def _rows(table: Map, sources: dict[str, str]) -> str:
     told = _map(table, sources)
+    if table.told and (told["added"] or told["removed"]):
+        return f"--- map {table.name}\n+{len(told['added'])} -{len(told['removed'])} rows: {table.told}\n"
     rows = [f"+{row}\n" for row in told["added"]] + [f"-{row}\n" for row in told["removed"]]
     return f"--- map {table.name}\n{''.join(rows)}" if rows else ""
 

@@ -31,12 +31,13 @@ def merged(form: str, text: str, entries: Entries) -> str:
 
 
 def _in_front(value: str | None, block: str) -> str | None:
-    """A value `+ITEM` is one item of a list that the administrator also uses: first in it, the rest is kept."""
+    """A value `+ITEM, ITEM` is items of a list that the administrator also uses: first in it, the rest is kept."""
     if value is None or not value.startswith("+"):
         return value
     item = value[1:]
-    there = " ".join(_said(block).partition("=")[2].split())
-    rest = re.sub(rf"(?:^|[\s,]){re.escape(item)}(?=[\s,]|$)", "", there).strip(" ,")
+    there = rest = " ".join(_said(block).partition("=")[2].split())
+    for one in item.split(", "):
+        rest = re.sub(rf"(?:^|[\s,]){re.escape(one)}(?=[\s,]|$)", "", rest).strip(" ,")
     if there == f"{item}, {rest}".rstrip(", "):
         return there
     return f"{item}, {rest}" if rest else item

@@ -37,6 +37,7 @@ PARAMETERS = (
     "relay_recipient_maps",
     "relay_transport",
     "relayhost",
+    "smtp_dns_reply_filter",
     "smtp_fallback_relay",
     "smtp_tls_CAfile",
     "smtp_tls_CApath",
@@ -134,7 +135,29 @@ def mail_lookups(organisation: Organisation, host: Host) -> Lookups:
         "inner_policy": _asked("cjsm-inner/unix", "smtp_tls_policy_maps", (*hops, next_hop(STRANGER, 25))),
         "inner_sources": _asked(inner, "smtpd_client_restrictions", (*relays, STRANGER)),
         "internet_senders": _asked("smtp/inet", "smtpd_sender_restrictions", (*CJSM_DOMAINS, FOREIGN_DOMAIN)),
+        "disguised": _asked("", "transport_maps", disguised(organisation)),
+        "mx_answers": _asked("", "smtp_dns_reply_filter", mx_answers()),
     }
+
+
+DOTS = "\u3002\uff0e\uff61"  # ideographic and full-width ones
+UNSEEN = "\u00ad\u200b\u2060\ufe0f\ufeff"  # what a pasted address carries
+FULL_WIDTH = 0xFEE0  # from "a" to its full-width form
+
+
+def disguised(organisation: Organisation) -> list[str]:
+    """A recipient in CJSM and one of our own, each with a character that DNS alone reads as a plain one (UTS #46)."""
+    suffix, own = CJSM_DOMAINS[0], organisation.domains.names[0]
+    wide = "".join(character if character == "." else chr(ord(character) + FULL_WIDTH) for character in suffix)
+    names = [f"member.{form}" for dot in DOTS for form in (suffix.replace(".", dot), dot.join(("example", suffix)))]
+    names += [f"member.{form}" for unseen in UNSEEN for form in (suffix[:2] + unseen + suffix[2:], suffix + unseen)]
+    return [f"user@{name}" for name in (*names, f"member.{wide}", own.replace(".", DOTS[0]))]
+
+
+def mx_answers() -> list[str]:
+    """What a public DNS could say of CJSM, as a filter of answers sees it (postconf(5), smtp_dns_reply_filter)."""
+    name = CJSM_DOMAINS[0]
+    return [f"{name}. 60 IN MX 10 mx.elsewhere.example.", f"member.{name}. 3600 IN A {STRANGER}"]
 
 
 def _asked(service: str, parameter: str, keys: Any) -> dict[str, Any]:

@@ -26,13 +26,16 @@ def test_cjsm_and_everything_below_it_has_one_route() -> None:
         "cjsm.net": HUB,
         ".cjsm.net": HUB,
     }
-    assert set(table(wanted(answered(), "mail"), "transport").values()) == {"cjsm-inner:[198.51.100.10]:2525"}
+    mail = table(wanted(answered(), "mail"), "transport")
+    assert {mail[name] for name in ("cjsm.net", ".cjsm.net")} == {"cjsm-inner:[198.51.100.10]:2525"}
+    for hub in ("hub.cjsm.example", "[203.0.113.20]", "[203.0.113.21]"):
+        assert mail[hub].startswith("error:5.1.2 "), "the hub itself would be reached without TLS"
 
 
 def test_no_route_can_look_up_mx() -> None:
     for host in ("relay", "mail"):
         for route in table(wanted(answered(), host), "transport").values():
-            assert ":[" in route or route.startswith("discard:")
+            assert ":[" in route or route.startswith(("discard:", "error:"))
 
 
 def test_each_next_hop_has_a_policy_under_the_same_text() -> None:

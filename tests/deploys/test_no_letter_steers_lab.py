@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from cjsm_connect.lab import Hub, Lab, authority, mailboxes
 from cjsm_connect.lab.machine import write
-from tests.deploys.letters import ADVOCATE, CLERK, HOW, TLS_REQUIRED, Letter
+from tests.deploys.letters import ADVOCATE, ASKING, CLERK, DISGUISED, HOW, REFUSED, TLS_REQUIRED, WRITTEN, Letter
 
 pytestmark = [pytest.mark.lab, pytest.mark.touches("relay", "mail", "hub", "outside")]
 
@@ -60,8 +60,9 @@ for how, name, sender, recipients, mail_options, rcpt_options, text in json.load
         continue
     with smtplib.SMTP("127.0.0.1", 25) as session:
         session.ehlo("mail.council.example")
+        session.command_encoding = "utf-8"
         said = [session.docmd("MAIL FROM:<%s>%s" % (sender, mail_options))]
-        said += [session.docmd(("RCPT TO:<%s>%s" % (one, rcpt_options))) for one in recipients]
+        said += [session.docmd("RCPT TO:<%s>%s" % (one, rcpt_options)) for one in recipients]
         taken = said[0][0] < 300 and any(code < 300 for code, _ in said[1:])
         answers.append([name, how, "taken" if taken and session.data(text.encode())[0] < 300 else str(said)])
 json.dump(answers, sys.stdout)
@@ -82,8 +83,8 @@ def soon(look: Callable[[], bool]) -> bool:
     return found
 
 
-def handed_in(lab: Lab, hop: Hop, letters: list[tuple[str, Letter]]) -> list[str]:
-    """Hand letters in, each in one way; the names of those that were taken."""
+def handed_in(lab: Lab, hop: Hop, letters: list[tuple[str, Letter]]) -> list[tuple[str, str, str]]:
+    """Hand letters in, each in one way; for each its name, the way, and "taken" or what was answered."""
     rows = []
     for how, letter in letters:
         recipients = letter.recipients or (hop.recipient,)
@@ -92,24 +93,25 @@ def handed_in(lab: Lab, hop: Hop, letters: list[tuple[str, Letter]]) -> list[str
         rows.append([how, letter.name, letter.sender, recipients, *options, text])
     done = lab.exec(hop.source, ["python3", "-c", HAND_IN], json.dumps(rows))
     assert done.returncode == 0, done.stderr
-    return [name for name, _, answer in json.loads(done.stdout) if answer == "taken"]
+    return [(name, how, answer) for name, how, answer in json.loads(done.stdout)]
 
 
 def each_way(hop: Hop, letters: tuple[Letter, ...]) -> list[tuple[str, Letter]]:
-    """Every letter by SMTP and by sendmail(1); what only SMTP can say is not said twice. The hub has sendmail only."""
+    """Every letter by SMTP and by sendmail(1), from the hub by sendmail only; what only SMTP can say is said there."""
     ways = HOW if hop.source == "mail" else ("sendmail",)
-    return [
-        (how, letter)
-        for letter in letters
-        for how in ways
-        if how == "smtp" or not (letter.mail_options or letter.rcpt_options)
-    ]
+    return [(how, letter) for letter in letters for how in ways if how == "smtp" or not _options(letter)]
+
+
+def _options(letter: Letter) -> str:
+    """What only SMTP can say; sendmail(1) finds out by itself that an address needs SMTPUTF8."""
+    return letter.mail_options.replace(" SMTPUTF8", "") + letter.rcpt_options
 
 
 def queued(lab: Lab, host: str) -> list[str]:
-    """Why each recipient in a host's queue waits; "" for one that was not tried yet. postqueue(1) -j."""
+    """Why each recipient in a host's queue waits that was tried; postqueue(1) -j names those that are served too."""
     lines = lab.exec(host, ["postqueue", "-j"]).stdout.splitlines()
-    return [recipient.get("delay_reason", "") for line in lines for recipient in json.loads(line)["recipients"]]
+    rows = [recipient for line in lines for recipient in json.loads(line)["recipients"]]
+    return [row["delay_reason"] for row in rows if row.get("delay_reason")]
 
 
 def log(lab: Lab, host: str) -> str:
@@ -188,13 +190,19 @@ def known_to_the_relay(lab: Lab) -> None:
 def offered(lab: Lab, hop: Hop, letters: tuple[Letter, ...]) -> list[int]:
     """Send letters over a hop and see each fail to be delivered; what the receiver counted, session by session."""
     begun = len(log(lab, hop.receiver))
-    taken = handed_in(lab, hop, each_way(hop, letters))
-    assert soon(lambda: len(reasons := queued(lab, hop.holder)) >= len(taken) and all(reasons)), (
-        queued(lab, hop.holder),
-        log(lab, hop.holder)[-2000:],
-    )
-    assert soon(lambda: len(sessions(log(lab, hop.receiver)[begun:], hop.log_name)) >= len(taken))
+    ways = each_way(hop, letters)
+    refused = [answer for answer in handed_in(lab, hop, ways) if answer[2] != "taken"]
+    assert not refused
+    expected = sum(letter.waits for _, letter in ways)
+    assert soon(lambda: len(queued(lab, hop.holder)) >= expected), (expected, log(lab, hop.holder)[-3000:])
+    assert soon(lambda: len(sessions(log(lab, hop.receiver)[begun:], hop.log_name)) >= len(ways))
     return sessions(log(lab, hop.receiver)[begun:], hop.log_name)
+
+
+def went_by_mx(lab: Lab) -> list[str]:
+    """What the public mail server, and the trap behind the MX of cjsm.net, were told of members or of ourselves."""
+    lines = mailboxes.log(lab.name, "outside").splitlines()
+    return [line for line in lines if re.search(r"(to|orig_to)=<[^>]*(cjsm|charity|council|trap)", line)]
 
 
 @pytest.mark.parametrize("hop", HOPS, ids=["relay to hub", "mail server to relay", "relay to mail server"])
@@ -204,9 +212,10 @@ def test_nothing_is_handed_to_a_receiver_that_is_not_proven(lab: Lab, hub: Hub, 
         known_to_the_relay(lab)
     each_is_tried(lab, hop)
     MISCONDUCT[misconduct](lab, hop)
-    counted = offered(lab, hop, TLS_REQUIRED)
-    assert len(counted) >= len(TLS_REQUIRED)
+    letters = (*TLS_REQUIRED, *ASKING, *WRITTEN) if hop is not IN else (*TLS_REQUIRED, *ASKING)
+    counted = offered(lab, hop, letters)
     assert not any(counted), log(lab, hop.receiver)[-3000:]
+    assert not went_by_mx(lab)
 
 
 def test_the_receivers_log_would_have_shown_it(lab: Lab, hub: Hub) -> None:
@@ -219,3 +228,37 @@ def test_the_receivers_log_would_have_shown_it(lab: Lab, hub: Hub) -> None:
     begun = len(log(lab, "hub"))
     handed_in(lab, OUT, [("sendmail", TLS_REQUIRED[0])])
     assert soon(lambda: any(sessions(log(lab, "hub")[begun:], OUT.log_name)))
+
+
+def returned(lab: Lab) -> str:
+    return "\n".join(message.as_string() for message in mailboxes.messages(lab.name, "mail", "clerk"))
+
+
+@pytest.mark.parametrize("way_out", ["", "[203.0.113.31]:25"], ids=["by MX", "by a smart host"])
+def test_a_domain_in_disguise_is_refused_with_the_character_and_never_leaves(lab: Lab, way_out: str) -> None:
+    lab.exec("mail", ["postconf", "-e", f"relayhost={way_out}"])
+    lab.exec("mail", ["postfix", "reload"])
+    answers = handed_in(lab, OUT, each_way(OUT, tuple(DISGUISED.values())))
+    for character, letter in DISGUISED.items():
+        [at_the_door] = [answer for name, how, answer in answers if (name, how) == (letter.name, "smtp")]
+        assert "550" in at_the_door and f"{character} in it" in at_the_door, at_the_door
+    assert soon(lambda: all(f"{character} in it" in " ".join(returned(lab).split()) for character in DISGUISED))
+    assert not queued(lab, "mail") and not went_by_mx(lab)
+
+
+def test_what_is_no_address_is_refused_at_the_door_and_returned_by_sendmail(lab: Lab) -> None:
+    answers = handed_in(lab, OUT, each_way(OUT, REFUSED))
+    assert not [answer for answer in answers if answer[1] == "smtp" and answer[2] == "taken"]
+    by_sendmail = [letter for how, letter in each_way(OUT, REFUSED) if how == "sendmail"]
+    assert soon(lambda: returned(lab).count("Final-Recipient:") >= len(by_sendmail))
+    assert not queued(lab, "mail") and not went_by_mx(lab)
+
+
+def test_a_table_without_a_route_to_cjsm_still_asks_no_dns(lab: Lab) -> None:
+    """The last line: the mail server's routes are gone, and what DNS says of CJSM is not followed."""
+    lab.exec("mail", ["postconf", "-e", "transport_maps="])
+    lab.exec("mail", ["postfix", "reload"])
+    letters = (Letter("plain"), *DISGUISED.values())
+    handed_in(lab, OUT, [("smtp", letter) for letter in letters])
+    assert soon(lambda: queued(lab, "mail"))
+    assert not went_by_mx(lab), log(lab, "mail")[-2000:]

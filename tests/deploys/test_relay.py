@@ -186,7 +186,9 @@ def test_an_administrators_own_postfix_is_kept() -> None:
     entries = next(item.entries for item in existing().settings if item.path == MAIN)
     text = settings(merged("main.cf", theirs, entries))
     assert text["myhostname"] == "mx.council.example"
-    assert text["transport_maps"] == "lmdb:/etc/cjsm/maps/transport, hash:/etc/postfix/theirs"
+    ours = "lmdb:/etc/cjsm/maps/transport, regexp:/etc/cjsm/maps/disguised_domains"
+    assert text["transport_maps"] == f"{ours}, hash:/etc/postfix/theirs"
+    assert text["smtp_dns_reply_filter"] == "regexp:/etc/cjsm/maps/never_by_mx"
     assert merged("main.cf", merged("main.cf", theirs, entries), entries) == merged("main.cf", theirs, entries)
 
 

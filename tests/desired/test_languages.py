@@ -208,3 +208,33 @@ def test_ssh_reads_back_what_was_written(value: str, tmp_path: Path) -> None:
 def test_a_path_that_ssh_would_take_for_a_pattern_is_refused(name: str) -> None:
     with pytest.raises(Unwritable):
         ssh_value(f"/tmp/{name}/ssh_config", pattern=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("/^a$/", "error:no"), ("if", "/[^ -~]/"), ("endif", ""), (r"/a\.b/", "IGNORE"), ("/\u3002/", "error:no")],
+)
+def test_a_table_of_regular_expressions_has_patterns_and_conditions(key: str, value: str) -> None:
+    table_row(key, value, "regexp")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[("cjsm.net", "x"), ("/a", "x"), ("/a/b/", "x"), ("/a\nb/", "x"), ("/a/", ""), ("/a/", "x\ny"), ("!/a/", "x")],
+        *[("if", "cjsm.net"), ("if", "/a/ b"), ("endif", "x"), ("/a/i", "x"), ("/a\tb/", "x"), ("/a\\/", "x")],
+    ],
+)
+def test_and_nothing_else(key: str, value: str) -> None:
+    with pytest.raises(Unwritable):
+        table_row(key, value, "regexp")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a|b", "a/b", "a$", "a\\", "(a)", "a\nb", "a\u200bb"])
+def test_what_means_more_in_a_regular_expression_is_no_name(name: str) -> None:
+    with pytest.raises(Unwritable):
+        languages.regexp_literal(name)
+
+
+def test_the_dots_of_a_name_are_dots() -> None:
+    assert languages.regexp_literal("m\u00f4n.example") == "m\u00f4n" + r"\.example"

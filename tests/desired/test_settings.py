@@ -115,3 +115,14 @@ def test_of_a_list_that_is_set_twice_the_one_that_postfix_uses_is_extended():
     text = "transport_maps = hash:/old\nx = 1\ntransport_maps = hash:/used\n"
     found = merged("main.cf", text, [("transport_maps", "+lmdb:/ours")])
     assert found == "transport_maps = lmdb:/ours, hash:/used\nx = 1\n"
+
+
+@pytest.mark.parametrize(
+    "there",
+    ["hash:/theirs", "lmdb:/ours, hash:/theirs", "hash:/theirs, regexp:/ours", "lmdb:/ours,regexp:/ours,hash:/theirs"],
+)
+def test_several_items_of_ours_come_first_and_once_whatever_was_there_of_them(there):
+    entries = [("transport_maps", "+lmdb:/ours, regexp:/ours")]
+    found = merged("main.cf", f"transport_maps = {there}\n", entries)
+    assert found == "transport_maps = lmdb:/ours, regexp:/ours, hash:/theirs\n"
+    assert merged("main.cf", found, entries) == found
