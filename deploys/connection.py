@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from cjsm_connect.desired import Desired, merge
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.problems import did_you_mean
 from cjsm_connect.results import CjsmError
 from deploys import antivirus, domains, firewall, logging, patching, relay, tls
 
@@ -49,7 +50,9 @@ def together(only: Iterable[str]) -> tuple[str, ...]:
     asked = set(only)
     unknown = asked - CONCERNS.keys()
     if unknown:
-        raise CjsmError(f"--only {', '.join(sorted(unknown))}: no such concern; there are: {', '.join(CONCERNS)}")
+        wrong = sorted(unknown)
+        near = did_you_mean(wrong[0], CONCERNS)
+        raise CjsmError(f"--only {', '.join(wrong)}: no such concern{near}; there are: {', '.join(CONCERNS)}")
     taken = asked | set(MAIL_PATH) if asked.intersection(MAIL_PATH) else asked
     return tuple(name for name in CONCERNS if not taken or name in taken)
 

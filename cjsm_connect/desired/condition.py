@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cjsm_connect.desired import Desired
+from cjsm_connect.desired.certificate import WHOSE
 from cjsm_connect.desired.snapshot import Snapshot
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.organisation.renewal import WHAT_TO_DO, renewed, undeclared
@@ -42,13 +43,19 @@ def failed_units(snapshot: Snapshot) -> Iterator[str]:
         yield f"{unit} has failed. Look why: systemctl status {unit} on that host"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with its word: 1 message, 2 messages."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
 def _mail_waits(organisation: Organisation, found: dict[str, Any]) -> Iterator[str]:
     limit = organisation.policy.queue_minutes
     minutes = (found.get("oldest_seconds") or 0) // 60
     if minutes > limit.value:
         number = sum(found[name] for name in found if name != "oldest_seconds")
         yield (
-            f"{number} messages wait, the oldest for {minutes} minutes; expected at most {limit.value} "
+            f"{counted(number, 'message waits', 'messages wait')}, the oldest for {counted(minutes, 'minute')}; "
+            f"expected at most {limit.value} "
             "(queue_minutes). Look why: postqueue -p on that host"
         )
 
@@ -56,11 +63,11 @@ def _mail_waits(organisation: Organisation, found: dict[str, Any]) -> Iterator[s
 def _ends(organisation: Organisation, name: str, days: int | None) -> Iterator[str]:
     limit = organisation.policy.certificate_warning_days
     if days is not None and days < 0:
-        yield f"the certificate of the {name} key has expired: no mail passes. Ask its operator for a new one"
+        yield f"the certificate of the {name} key has expired: no mail passes. Ask {WHOSE[name]} for a new one"
     elif days is not None and days < limit.value:
         yield (
-            f"the certificate of the {name} key ends in {days} days; expected at least {limit.value} "
-            "(certificate_warning_days). Ask its operator for a new one"
+            f"the certificate of the {name} key ends in {counted(days, 'day')}; expected at least {limit.value} "
+            "(certificate_warning_days). Ask {WHOSE[name]} for a new one"
         )
 
 
@@ -68,9 +75,10 @@ def said(desired: Desired, snapshot: Snapshot) -> Iterator[str]:
     """The condition in words, whatever it is."""
     found = queue(snapshot)
     if found:
-        age = f", the oldest for {found['oldest_seconds'] // 60} minutes" if found["oldest_seconds"] else ""
+        minutes = (found["oldest_seconds"] or 0) // 60
+        age = f", the oldest for {counted(minutes, 'minute')}" if found["oldest_seconds"] else ""
         under_way = sum(found[name] for name in ("maildrop", "incoming", "active"))
-        yield f"{found['deferred']} messages deferred, {under_way} under way{age}"
+        yield f"{counted(found['deferred'], 'message')} deferred, {under_way} under way{age}"
     for row in certificates(desired, snapshot):
         if row["days"] is not None:
-            yield f"the certificate of the {row['name']} key lasts {row['days']} days"
+            yield f"the certificate of the {row['name']} key lasts {counted(row['days'], 'day')}"

@@ -34,9 +34,12 @@ ATTENTION = (Status.NOT_TESTED, Status.WAIVED, Status.WARN, Status.FAIL, Status.
 _PLAIN_WIDTH = 120  # columns, where there is no terminal to ask
 
 
-def show(run: Run, catalogue: Catalogue, changes: Changes | None = None, *, terminal: bool) -> None:
-    """Print a run on standard output. What hosts said is text only, never markup."""
-    console = Console(width=None if terminal else _PLAIN_WIDTH, highlight=False, markup=False, emoji=False)
+def show(
+    run: Run, catalogue: Catalogue, changes: Changes | None = None, *, terminal: bool, colour: bool = True
+) -> None:
+    """Print a run on standard output; without `colour` no escape sequence. What hosts said is text, never markup."""
+    width = None if terminal else _PLAIN_WIDTH
+    console = Console(width=width, highlight=False, markup=False, emoji=False, color_system="auto" if colour else None)
     console.print(Group(*rendered(run, catalogue, changes)))
 
 

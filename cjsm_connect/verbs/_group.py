@@ -14,6 +14,8 @@ import click
 from cjsm_connect import __version__, ending
 from cjsm_connect.results import CjsmError
 from cjsm_connect.rooms import CLONE
+from cjsm_connect.verbs._terminal import tell
+from cjsm_connect.verbs._which import without_colour
 
 # in the order in which a newcomer meets them
 VERBS = {
@@ -73,8 +75,18 @@ class Verbs(click.Group):
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the command line; --help prints already here."""
+        plain = {"color": False} if without_colour() else {}
         with _unread():
-            return super().make_context(*args, **kwargs)
+            return super().make_context(*args, **{**kwargs, **plain})
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
+        """The verb that was typed, or the error that names the nearest ones."""
+        try:
+            return super().resolve_command(context, args)
+        except click.exceptions.NoSuchCommand as error:  # click knows those that are loaded, and none is
+            raise click.exceptions.NoSuchCommand(
+                args[0], possibilities=self.list_commands(context), ctx=context
+            ) from error
 
     def invoke(self, context: click.Context) -> Any:
         """Run the verb."""
@@ -104,7 +116,7 @@ class Verbs(click.Group):
 
 
 def _refused(message: str) -> NoReturn:
-    click.echo(message, err=True)
+    tell(message, err=True)
     sys.exit(2)
 
 

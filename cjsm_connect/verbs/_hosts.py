@@ -10,6 +10,7 @@ from cjsm_connect.desired import Desired
 from cjsm_connect.desired.certificate import problems
 from cjsm_connect.desired.change import Change, change
 from cjsm_connect.operations import programs, ssh
+from cjsm_connect.organisation.problems import did_you_mean
 from cjsm_connect.results import CjsmError
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def limited(organisation: Organisation, limit: tuple[str, ...]) -> list[str]:
     known = [host.name for host in organisation.hosts if host.managed]
     unknown = set(limit) - set(known)
     if unknown:
-        raise CjsmError(f"--limit {', '.join(sorted(unknown))}: no such managed host; there are: {', '.join(known)}")
+        wrong = sorted(unknown)
+        near = did_you_mean(wrong[0], known)
+        raise CjsmError(f"--limit {', '.join(wrong)}: no such managed host{near}; there are: {', '.join(known)}")
     return [name for name in known if not limit or name in limit]
 
 

@@ -26,14 +26,39 @@ def chosen(org: Path | None, root: Path) -> Path:
     if Path("organisation.toml").is_file():
         return Path.cwd()
     folder = root / "inventories" / "lab"
-    if running(folder):
-        if "CJSM_IN_LAB" not in os.environ:
-            print(f"cjsm: no --org, so this is about the running lab ({folder.relative_to(root)})", file=sys.stderr)
+    if name := running(folder):
+        _say_which(name)
         return folder
     raise CjsmError(
         "which organisation? Expected --org FOLDER, CJSM_ORG, or organisation.toml in the current folder; found none. "
         "For the lab: cjsm lab up"
     )
+
+
+def _say_which(lab: str) -> None:
+    """The first line of a verb that nobody has told its organisation, once; in bold at a terminal."""
+    if lab in _said:
+        return
+    _said.append(lab)
+    bold, plain = ("\x1b[1m", "\x1b[0m") if sys.stderr.isatty() and not without_colour() else ("", "")
+    line = f"cjsm: this is about the running lab '{lab}': no --org, no CJSM_ORG, no organisation.toml in this folder"
+    print(f"{bold}{line}{plain}", file=sys.stderr, flush=True)
+
+
+_said: list[str] = []
+
+
+def without_colour() -> bool:
+    """Whether the person, or the terminal, wants no escape sequences (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def on_lab(folder: Path) -> str:
+    """What a line on something changed or signed begins with: the lab's name, "" for a real organisation."""
+    from cjsm_connect.lab import lab_of
+
+    name = lab_of(folder)
+    return f"lab '{name}': " if name else ""
 
 
 def enter_lab(argv: Sequence[str], root: Path) -> None:

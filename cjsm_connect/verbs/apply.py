@@ -22,6 +22,7 @@ from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, 
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
+from cjsm_connect.verbs._terminal import tell
 from cjsm_connect.verbs.plan import closing_digest, described, steps_of
 
 
@@ -67,6 +68,12 @@ class End:
     fetched: list[str]
     settling: dict[str, _settling.Rows]
     settling_seconds: float
+
+    @property
+    def where(self) -> str:
+        """Said of a lab's hosts, so that nobody takes them for their own."""
+        labs = {item.snapshot.get("lab", "") for item in self.after} - {""}
+        return f" on the lab '{labs.pop()}'" if len(labs) == 1 else ""
 
     @property
     def differed(self) -> list[str]:
@@ -147,9 +154,9 @@ def show(found: list[Subject], organisation: Organisation, quiet: bool) -> None:
     if quiet:
         return
     for item in found:
-        click.echo(described(item, new_files=False), err=True)
+        tell(described(item, new_files=False), err=True)
     for line in _example.told(_example.left_over(organisation.folder)):
-        click.echo(click.style(line, fg="yellow"), err=True)
+        tell(click.style(line, fg="yellow"), err=True)
 
 
 def closing_agreed(found: list[Subject], yes: bool, given: str) -> None:
@@ -205,7 +212,7 @@ def report(end: End, as_json: bool) -> int:
         click.echo(json.dumps(as_data(end), indent=1))
     else:
         for line in (*untouched(end.differed, end.outcome), *told(end)):
-            click.echo(line, err=True)
+            tell(line, err=True)
     return exit_code(end.outcome, end.failed, end.left)
 
 
@@ -239,9 +246,9 @@ def told(end: End) -> Iterator[str]:
             yield click.style(f"{name}: still differs: {'; '.join(rest)}", fg="red")
     changed = [name for name in end.differed if name not in end.failed]
     if changed and not end.left:
-        yield f"Done: {', '.join(changed)} {'is' if len(changed) == 1 else 'are'} as wanted."
+        yield f"Done{end.where}: {', '.join(changed)} {'is' if len(changed) == 1 else 'are'} as wanted."
     elif not end.failed and not end.left:
-        yield "Nothing to do: every host is as wanted."
+        yield f"Nothing to do{end.where}: every host is as wanted."
     for word, sentences in (
         ("waiting", end.waiting),
         ("not settled yet", {name: list(_settling.sentences(rows)) for name, rows in end.settling.items()}),

@@ -17,6 +17,8 @@ from cjsm_connect.results import CjsmError, Run, Status, counts_against
 from cjsm_connect.results.changes import Changes, compare
 from cjsm_connect.verbs import _last
 from cjsm_connect.verbs._organisation import organisation_option
+from cjsm_connect.verbs._terminal import tell
+from cjsm_connect.verbs._which import without_colour
 
 FILE = click.Path(path_type=Path)
 
@@ -126,7 +128,7 @@ def _told(run: Run, changes: Changes | None, root: Path, *, as_json: bool) -> in
         click.echo(json.dumps(_plain(run, changes), indent=1))
     else:
         _show(run, changes, root)
-    click.echo(following(run), err=True)
+    tell(following(run), err=True)
     return run.exit_code
 
 
@@ -142,7 +144,13 @@ def _show(run: Run, changes: Changes | None, root: Path) -> None:
     from cjsm_connect.reports import table
     from cjsm_connect.results.catalogue import load
 
-    table.show(run, load(root / "checks" / "requirements.toml"), changes, terminal=sys.stdout.isatty())
+    table.show(
+        run,
+        load(root / "checks" / "requirements.toml"),
+        changes,
+        terminal=sys.stdout.isatty(),
+        colour=not without_colour(),
+    )
 
 
 def _plugin(run: Run, seconds: float) -> int:

@@ -182,7 +182,8 @@ def _tell(run: Run, said: statement.Statement, path: Path, as_json: bool) -> Non
         click.echo(json.dumps({"bundle": str(path), **found, "files": sorted(said.digests)}, indent=1))
     else:
         counted = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in run.totals().items() if number)
-        click.echo(f"{'complete' if run.complete else 'INCOMPLETE'}: {counted}")
+        where = f"lab '{run.laboratory}': " if run.laboratory else ""
+        click.echo(f"{where}{'complete' if run.complete else 'INCOMPLETE'}: {counted}")
         click.echo(str(path))
     click.echo(f"Next: cjsm verify {path} --key {path.parent.parent / keys.PUBLIC}", err=True)
 

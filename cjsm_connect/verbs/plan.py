@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +19,7 @@ from cjsm_connect.verbs import _example
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
+from cjsm_connect.verbs._terminal import tell
 
 
 @click.command("plan")
@@ -41,12 +40,12 @@ def command(organisation: Organisation, as_json: bool, summary: bool, scope: Sco
         click.echo(json.dumps({"schema": SCHEMA, "closing": closing, "hosts": hosts, "example": example}, indent=1))
     else:
         for item in found:
-            click.echo(summarised(item) if summary else described(item))
+            tell(summarised(item) if summary else described(item))
         for line in kept(found):
-            click.echo(line)
+            tell(line)
         for line in _example.told(copied):
-            click.echo(click.style(line, fg="yellow"))
-        click.echo(conclusion(found), err=True)
+            tell(click.style(line, fg="yellow"))
+        tell(conclusion(found), err=True)
     sys.exit(exit_code(found))
 
 
@@ -118,8 +117,8 @@ def summarised(item: Subject) -> str:
         *(("lacking", "red", text) for text in lacking(item.desired, item.snapshot)),
         *(("waiting", "yellow", text) for text in item.desired.waiting),
     ]
-    lines = [click.style(item.name, bold=True), *_wrapped("; ".join(_counts(item)))]
-    lines += [click.style(line, fg=colour) for word, colour, text in concerns for line in _wrapped(f"{word}: {text}")]
+    lines = [click.style(item.name, bold=True), f"  {'; '.join(_counts(item))}"]
+    lines += [click.style(f"  {word}: {text}", fg=colour) for word, colour, text in concerns]
     return "\n".join(lines)
 
 
@@ -144,11 +143,6 @@ def _counts(item: Subject) -> Iterator[str]:
         yield "a new set of maps"
     if change.firewalls:
         yield "firewall rules, confirmed by a new connection"
-
-
-def _wrapped(text: str) -> list[str]:
-    width = min(shutil.get_terminal_size().columns, 110)
-    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def steps_of(item: Subject) -> list[str]:

@@ -17,6 +17,8 @@ from cjsm_connect.results import CjsmError
 from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, failures, untouched
 from cjsm_connect.verbs._hosts import limited
 from cjsm_connect.verbs._organisation import organisation_option
+from cjsm_connect.verbs._terminal import tell
+from cjsm_connect.verbs._which import on_lab
 
 Generation = dict[str, Any]
 
@@ -53,7 +55,7 @@ def command(organisation: Organisation, number: int | None, yes: bool, as_json: 
             confirmed_by_operator(f"Take {', '.join(names)} back?", f"cjsm rollback {to} --yes")
         job = Job(names, max(newest(told) for told in known.values()) + 1, to=to)
         outcome = converged(organisation, job, about(organisation))
-    sys.exit(report(plans, names, outcome, to, as_json))
+    sys.exit(report(plans, names, outcome, to, as_json, on_lab(organisation.folder)))
 
 
 def answers(organisation: Organisation, names: list[str], program_of: Any) -> dict[str, Any]:
@@ -134,8 +136,10 @@ def described(plans: dict[str, Any], to: int) -> Iterator[str]:
         yield from (click.style(f"  left as it is: {row['path']}: {row['why']}", fg="yellow") for row in plan["left"])
 
 
-def report(plans: dict[str, Any], names: tuple[str, ...], outcome: dict[str, Any], to: int, as_json: bool) -> int:
-    """Say what happened and return the exit code."""
+def report(  # noqa: PLR0913, PLR0917
+    plans: dict[str, Any], names: tuple[str, ...], outcome: dict[str, Any], to: int, as_json: bool, where: str = ""
+) -> int:
+    """Say what happened, and `where` if on a lab; return the exit code."""
     failed = failures(outcome)
     done = [name for name in names if name in outcome and name not in failed]
     if as_json:
@@ -147,9 +151,10 @@ def report(plans: dict[str, Any], names: tuple[str, ...], outcome: dict[str, Any
     for line in untouched(names, outcome):
         click.echo(line, err=True)
     if done:
-        click.echo(f"Done: {', '.join(done)} are back at generation {to}. {STAYS}", err=True)
+        back = "is" if len(done) == 1 else "are"
+        tell(f"{where}Done: {', '.join(done)} {back} back at generation {to}. {STAYS}", err=True)
     elif not failed:
-        click.echo(f"Nothing to do: every host is as it was after generation {to}.", err=True)
+        tell(f"{where}Nothing to do: every host is as it was after generation {to}.", err=True)
     click.echo("Next: cjsm history" if failed else "Next: cjsm check", err=True)
     if any(told["put_back"] for told in outcome.values()):
         return 1

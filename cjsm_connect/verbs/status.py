@@ -20,6 +20,9 @@ from cjsm_connect.verbs import _settling
 from cjsm_connect.verbs._hosts import Subject, subjects
 from cjsm_connect.verbs._organisation import organisation_option
 from cjsm_connect.verbs._scope import Scope, scope_options
+from cjsm_connect.verbs._terminal import tell
+
+LONGEST = 400  # characters of one sentence; a service of a master.cf can have thousands
 
 
 @click.command("status")
@@ -42,11 +45,16 @@ def command(organisation: Organisation, as_json: bool, scope: Scope) -> None:
     else:
         for item in found:
             for line in lines(organisation, item):
-                click.echo(f"{item.name}: {line}")
+                tell(f"{item.name}: {shortened(line)}")
     differs = any(item.change for item in found)
     beyond = any(tuple(attention(organisation, item.desired, item.snapshot)) for item in found)
     click.echo("Next: cjsm plan" if differs else "Next: cjsm check --hub, to see whether the hub answers", err=True)
     sys.exit(2 if any(item.problem for item in found) else int(differs or beyond))
+
+
+def shortened(line: str) -> str:
+    """A sentence that fits a screen; `--json` and `cjsm plan` have all of it."""
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} ... ({len(line)} characters; cjsm plan shows all)"
 
 
 def lines(organisation: Organisation, item: Subject) -> list[str]:
