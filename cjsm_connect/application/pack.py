@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cjsm_connect.application.users import User
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 
 MANIFEST = ".pack"  # the names of the pack's files, one a line
 USERS = "users.json"  # what the next pack compares with
@@ -59,8 +59,8 @@ def _replaceable(folder: Path) -> None:
 
 def _own(folder: Path) -> set[str]:
     try:
-        return set((folder / MANIFEST).read_text(encoding="utf-8").split("\n"))
-    except (OSError, UnicodeDecodeError):
+        return set(inputs.text(folder / MANIFEST, inputs.PACK).split("\n"))
+    except inputs.Unreadable:
         return set()
 
 
@@ -105,12 +105,12 @@ def earlier(folder: Path) -> tuple[tuple[User, ...], str, bytes]:
     """
     path = folder / USERS
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return (), "", b""
-    except OSError as error:
-        raise CjsmError(f"{path} cannot be read: {error.strerror}") from error
+        data = inputs.read(path, inputs.PACK)
+    except inputs.Unreadable as error:
+        if error.missing:
+            return (), "", b""
+        raise
     with suppress(ValueError, KeyError, TypeError):
-        found: Any = json.loads(data)
+        found: Any = inputs.json_of(data)
         return tuple(User(str(one["address"]), str(one["name"])) for one in found["users"]), str(found["made"]), data
     raise CjsmError(f"{path} is not the list of an earlier pack. Remove it to begin anew: then everybody joins")

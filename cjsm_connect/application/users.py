@@ -19,7 +19,6 @@ from cjsm_connect.organisation.values import email_address
 COLUMNS = ("name", "address")
 SUFFIX = ".cjsm.net"
 LONGEST_NAME = 200
-LARGEST = 16 * 2**20  # bytes; CJSM has half a million users in all
 MOST_TOLD = 50
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """First characters that make a spreadsheet read a cell as a formula (OWASP, CSV Injection; four are full-width)."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from cjsm_connect.organisation.references import pem_blocks
 from cjsm_connect.results import CjsmError
 
 from .languages import setting, table_row
@@ -170,7 +170,7 @@ class Key:
     @property
     def certificate_digest(self) -> str:
         """SHA-256 over the DER of the returned certificates, as the collector computes it for what is installed."""
-        bodies = re.findall("-----BEGIN CERTIFICATE-----(.*?)-----END", self.certificate or "", re.DOTALL)
+        bodies = [body for label, body in pem_blocks(self.certificate or "") if label == "CERTIFICATE"]
         return hashlib.sha256(b"".join(base64.b64decode(body) for body in bodies)).hexdigest() if bodies else ""
 
 

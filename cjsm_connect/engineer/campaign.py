@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cjsm_connect.engineer.targets import Target
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 
+LONGEST_ANSWER = inputs.MIB  # bytes
 Ask = Callable[[Target], Awaitable[dict[str, Any]]]
 
 
@@ -46,21 +47,26 @@ def left(targets: Sequence[Target], out: Path) -> list[Target]:
     Raises:
         CjsmError: the file holds something else; nothing is added to such a file.
     """
-    done = set(_done(out)) if out.exists() else set()
+    try:
+        done = set(_done(out))
+    except inputs.Unreadable as error:
+        if not error.missing:
+            raise
+        done = set()
     return [target for target in targets if str(target) not in done]
 
 
 def _done(out: Path) -> Iterator[str]:
     """The targets of whole lines. A last line without an end was cut off while it was written."""
-    with out.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.endswith("\n"):
+    with inputs.opened(out, inputs.ANSWERS) as file:
+        for number, line in enumerate(iter(partial(file.readline, LONGEST_ANSWER), b""), 1):
+            if line.endswith(b"\n"):
                 yield _target(line, number, out)
 
 
-def _target(line: str, number: int, out: Path) -> str:
+def _target(line: bytes, number: int, out: Path) -> str:
     try:
-        return str(json.loads(line)["target"])
+        return str(inputs.json_of(line)["target"])
     except (ValueError, KeyError, TypeError) as error:
         raise CjsmError(
             f"{out}: expected the answers of an earlier probe, one JSON object a line; line {number} is none. "

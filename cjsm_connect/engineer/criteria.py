@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 from cjsm_connect.results.catalogue import PREREQUISITES, Catalogue
 
 SHIPPED = Path(__file__).with_name("criteria.toml")
-LARGEST = 2**20  # bytes
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -87,22 +85,19 @@ def load(path: Path, catalogue: Catalogue) -> Criteria:
         CriteriaError: not readable, not TOML, or not criteria; each mistake is named.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise CriteriaError(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > LARGEST:
-        raise CriteriaError(f"{path}: expected criteria of at most {LARGEST // 2**20} MiB")
+        data = inputs.read(path, inputs.CRITERIA)
+    except inputs.Unreadable as error:
+        raise CriteriaError(str(error)) from error
     return parse(data, catalogue, str(path))
 
 
 def parse(data: bytes, catalogue: Catalogue, name: str) -> Criteria:
     """The criteria of a text; `load` without the file."""
     try:
-        found = tomllib.loads(data.decode("utf-8"))
+        found = inputs.toml(data.decode("utf-8"))
         criteria = Criteria.model_validate({**_tuples(found), "digest": hashlib.sha256(data).hexdigest()})
     except ValidationError as error:
-        raise CriteriaError(f"{name}: {'; '.join(_mistake(one) for one in error.errors(include_url=False))}") from error
+        raise CriteriaError(f"{name}: {'; '.join(_mistakes(error))}") from error
     except ValueError as error:
         raise CriteriaError(f"{name}: expected TOML in UTF-8, found: {error}") from error
     unknown = {one for row in criteria.criteria for one in row.requirements} - catalogue.requirements.keys()
@@ -119,6 +114,11 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _tuples(inner) for key, inner in value.items()}
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _mistakes(error: ValidationError) -> list[str]:
+    told = error.errors(include_url=False)
+    return [*map(_mistake, told[: inputs.MOST_TOLD]), *filter(None, [inputs.and_more(len(told))])]
 
 
 def _mistake(error: Any) -> str:

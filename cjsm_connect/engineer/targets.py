@@ -13,12 +13,12 @@ from pydantic_core import PydanticCustomError
 
 from cjsm_connect.evidence import shown
 from cjsm_connect.organisation import addresses, strangers, values
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 
 PORT = 25
+LONGEST_LINE, MOST_LINES = 1000, 200_000  # characters of a line; lines
 LONGEST_PERMISSION = timedelta(days=90)
 WORDS = frozenset({"authorised-by", "on", "domain"})
-LARGEST = 16 * 2**20  # bytes
 FORM = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]\s]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
@@ -111,11 +111,11 @@ def load(path: Path) -> list[Target]:
         TargetError: it cannot be read, or a line is no target; all such lines are named.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise TargetError(f"{path}: expected a list of at most {LARGEST // 2**20} MiB")
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TargetError(f"{path}: expected a text file of targets, found: {error}") from error
+        lines = inputs.text(path, inputs.TARGETS).splitlines()
+    except inputs.Unreadable as error:
+        raise TargetError(str(error)) from error
+    if len(lines) > MOST_LINES:
+        raise TargetError(f"{path}: expected at most {MOST_LINES:,} lines, found {len(lines):,}")
     return unique(_parsed(lines, path))
 
 
@@ -124,6 +124,8 @@ def _parsed(lines: Sequence[str], path: Path) -> Iterator[Target]:
     for number, line in enumerate(lines, 1):
         if text := line.partition("#")[0].strip():
             try:
+                if len(text) > LONGEST_LINE:
+                    raise TargetError(f"expected at most {LONGEST_LINE} characters")
                 yield _row(text, path)
             except (TargetError, ValueError) as error:
                 wrong.append(f"line {number}: {error}")

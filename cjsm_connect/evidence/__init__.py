@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 
 STATEMENT = "statement.json"
 DSSE = "statement.dsse.json"
@@ -41,7 +41,6 @@ def read_file(path: Path, limit: int) -> bytes:
         EvidenceError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
-    except OSError as error:
-        raise EvidenceError(f"{path} cannot be read: {error.strerror}") from error
+        return inputs.read(path, inputs.Input("a file of evidence", limit))
+    except inputs.Unreadable as error:
+        raise EvidenceError(str(error)) from error

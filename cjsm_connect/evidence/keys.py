@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from cjsm_connect.results import inputs
+
 from . import EvidenceError
 
 FOLDER = "evidence-key"  # in the organisation's folder; never in a repository
@@ -83,9 +85,10 @@ def load(organisation_folder: Path, passphrase: str) -> EvidenceKey:
     """
     path, public = organisation_folder / FOLDER / KEY, organisation_folder / PUBLIC
     try:
-        encrypted, mode, published = path.read_bytes(), path.stat().st_mode & 0o777, public.read_bytes()
+        encrypted, published = inputs.read(path, inputs.SECRET), inputs.read(public, inputs.KEY)
+        mode = path.stat().st_mode & 0o777
         certificate = x509.load_pem_x509_certificate(published)
-    except OSError as error:
+    except (OSError, inputs.Unreadable) as error:
         raise EvidenceError(f"no evidence key: {error}. Make one with: cjsm evidence init") from error
     except ValueError as error:
         raise EvidenceError(f"{public} holds no certificate; restore the one made by: cjsm evidence init") from error

@@ -6,11 +6,12 @@ judged. A connection is not a command; commands are sent only with an Access tha
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cjsm_connect.results import inputs
 
 if TYPE_CHECKING:
     from .hosts import Host, Vantage
@@ -72,12 +73,14 @@ def ahead(folder: Path, limit: Collection[str] = ()) -> list[Access]:
 
     Not with an ssh_config: the programs that it names are started only after everything has been judged.
     """
-    if (folder / "ssh_config").exists() or not (folder / "known_hosts").is_file():
+    if (folder / "ssh_config").exists():
         return []
     try:
-        tables = tomllib.loads((folder / "organisation.toml").read_text(encoding="utf-8-sig"))["hosts"]
+        with inputs.opened(folder / "known_hosts", inputs.SSH):
+            pass
+        tables = inputs.toml(inputs.text(folder / "organisation.toml", inputs.ORGANISATION))["hosts"]
         return list(_plain(tables, folder, limit))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (inputs.Unreadable, ValueError, KeyError, TypeError, AttributeError):
         return []  # the model will say what is wrong with it
 
 

@@ -12,11 +12,14 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from cjsm_connect.results.inputs import MOST_TOLD, and_more
+
 from .mistakes import naming, problems_of
 from .model import Organisation, Sections
 from .problems import OrganisationError, Problem, did_you_mean, shown
-from .references import certificate_problems, resolve
+from .references import certificate_problems, referred_files, resolve
 from .rules import RULES, Known
+from .values import MOST_ENTRIES
 
 SCHEMA = 1
 NOT_CONTENT = ("ssh_config", "known_hosts")
@@ -49,9 +52,11 @@ def examine(  # noqa: PLR0913 - the folder's content as plain values, so that th
     folder: Path = Path("/"),
     file: str = "organisation.toml",
     require_files: bool = True,
+    refused: Mapping[str, str] | None = None,
 ) -> Draft:
-    """Judge a parsed organisation file. `files` holds the text of what it refers to; `today` is a UTC date."""
-    resolved, problems = resolve(mapping, files, folder, file, require_files)
+    """Judge a parsed organisation file. `files` holds the text of what it refers to; `today` is a UTC date. `refused`:
+    files that are there and cannot be used, with the reason."""
+    resolved, problems = resolve(mapping, files, folder, file=file, require_files=require_files, refused=refused or {})
     sections: dict[str, Any] = {}
     for name in Sections.model_fields:
         sections[name], found = _section(name, resolved.get(name), file)
@@ -61,6 +66,7 @@ def examine(  # noqa: PLR0913 - the folder's content as plain values, so that th
     everything = [problem for found in problems.values() for problem in found]
     everything += _top_level(mapping, file)
     everything += _handed_back(files)
+    everything += _refused(refused or {}, mapping)
     everything += (problem for rule in RULES for problem in rule(known))
     return Draft(sections, tuple(everything), folder, files, _digest(mapping, files))
 
@@ -83,6 +89,8 @@ def _array(name: str, model: type[BaseModel], raw: object, file: str) -> tuple[t
     """An array of tables, each entry judged on its own so that one mistake does not hide another."""
     if not isinstance(raw, list):
         return (), [Problem(file, name, shown(raw), f"tables that start with [[{name}]]")]
+    if len(raw) > MOST_ENTRIES:
+        return (), [Problem(file, name, f"{len(raw):,} entries", f"at most {MOST_ENTRIES:,}")]
     valid, problems = [], []
     for index, entry in enumerate(raw):
         value, found = _validated(model, (name, f"[{naming(entry) or index + 1}]"), entry, file)
@@ -105,9 +113,19 @@ def _top_level(mapping: Mapping[str, Any], file: str) -> Iterator[Problem]:
     if mapping.get("schema") != SCHEMA:
         yield Problem(file, "schema", shown(mapping.get("schema")), f"schema = {SCHEMA}, the version of this form")
     known = ("schema", *Sections.model_fields)
-    for key in mapping:
-        if key not in known:
-            yield Problem(file, key, "an unknown key", f"one of: {', '.join(known)}{did_you_mean(key, known)}")
+    unknown = [key for key in mapping if key not in known]
+    for key in unknown[:MOST_TOLD]:
+        yield Problem(file, key, "an unknown key", f"one of: {', '.join(known)}{did_you_mean(key, known)}")
+    if more := and_more(len(unknown)):
+        yield Problem(file, "the file", f"{more} unknown keys", "the keys of inventories/example/organisation.toml")
+
+
+def _refused(refused: Mapping[str, str], mapping: Mapping[str, Any]) -> Iterator[Problem]:
+    """Files of the folder that nothing refers to by name: certificates, ssh_config, known_hosts."""
+    referred = {reference.name for reference in referred_files(mapping)}
+    for name, why in refused.items():
+        if name not in referred:
+            yield Problem(name, "the file", why, "a readable text file")
 
 
 def _handed_back(files: Mapping[str, str]) -> Iterator[Problem]:

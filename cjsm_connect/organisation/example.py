@@ -10,15 +10,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import ip_network
 from typing import Any
 
+from . import addresses
 from .problems import shown
 from .statements import Declaration
 
 FILE = "organisation.toml"
 RESERVED = tuple(
-    map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"))
+    map(addresses.network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"))
 )  # RFC 5737, RFC 3849, RFC 9637
 ADDRESS = re.compile(r"\d+(?:\.\d+){3}(?:/\d+)?|[0-9a-f]+:[0-9a-f:]+(?:/\d+)?", re.IGNORECASE)
 MAY_STAY = ("data_location", "administration_location", "position", "source")
@@ -124,7 +124,7 @@ def _reserved(value: str) -> bool:
 
 def _for_documents(word: str) -> bool:
     try:
-        network = ip_network(word, strict=False)
+        network = addresses.network(word, strict=False)
     except ValueError:
         return False
     return any(network.version == one.version and network.subnet_of(one) for one in RESERVED)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, model_validator
 
-from .values import Domain, Email, Name, Part, Several, Text, refusal
+from .values import Domain, Email, Many, Name, Part, Several, Text, refusal
 
 
 def _sorted_once(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -21,7 +21,7 @@ class Domains(Part):
     `dkim_selectors`: the names under which their DKIM keys are published (RFC 6376, 3.1).
     """
 
-    names: Annotated[Several[Domain], AfterValidator(_sorted_once)] = ()
+    names: Annotated[Many[Domain], AfterValidator(_sorted_once)] = ()
     file: Text | None = None
     accept_suffixed: bool = False
     dkim_selectors: Annotated[Several[Name], AfterValidator(_sorted_once)] = ()
@@ -32,7 +32,7 @@ class Recipients(Part):
 
     mode: Literal["verify", "file"]
     file: Text | None = None
-    addresses: Annotated[Several[Email], AfterValidator(_sorted_once)] = ()
+    addresses: Annotated[Many[Email], AfterValidator(_sorted_once)] = ()
 
     @model_validator(mode="after")
     def _list_belongs_to_mode(self) -> Recipients:

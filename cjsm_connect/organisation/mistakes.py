@@ -8,6 +8,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from cjsm_connect.results.inputs import MOST_TOLD, and_more
+
 from .problems import Problem, did_you_mean, shown_at
 
 NAMING_KEYS = ("name", "id", "requirement", "check")
@@ -23,13 +25,17 @@ EXPECTED_TYPES = {
     "model_type": "a table",
     "is_instance_of": "the name of a file in quotes",
     "too_short": "at least one entry",
+    "too_long": "fewer entries (docs/limits.md)",
 }
 Location = tuple[int | str, ...]
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], at: Location, raw: object, file: str) -> list[Problem]:
     """All problems of one validation. `at` is where `raw` stands in the file, for the keys."""
-    return [_problem(details, model, at, raw, file) for details in error.errors(include_url=False)]
+    told = error.errors(include_url=False)
+    problems = [_problem(details, model, at, raw, file) for details in told[:MOST_TOLD]]
+    more = and_more(len(told))
+    return [*problems, Problem(file, key_of(at, (), raw), f"{more} mistakes", "none")] if more else problems
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel], at: Location, raw: object, file: str) -> Problem:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import date, time
 
 from cjsm_connect.results import CjsmError
+from cjsm_connect.results.inputs import MOST_TOLD, and_more
 
 SECRET_KEY = re.compile("password|secret|token|passphrase")
 LONGEST_SHOWN = 70
+LONGEST_KEY = 200
 
 
 @dataclass(frozen=True, order=True)
@@ -24,7 +26,8 @@ class Problem:
     expected: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.key}: found {self.found}; expected {self.expected}"
+        key = self.key if len(self.key) <= LONGEST_KEY else f"{self.key[:LONGEST_KEY]}..."
+        return f"{self.file}: {key}: found {self.found}; expected {self.expected}"
 
 
 class OrganisationError(CjsmError):
@@ -34,8 +37,9 @@ class OrganisationError(CjsmError):
         self.problems = tuple(sorted(set(problems)))
         count = len(self.problems)
         noun = "problem" if count == 1 else "problems"
-        lines = "".join(f"\n  {problem}" for problem in self.problems)
-        super().__init__(f"The organisation file has {count} {noun}; nothing was touched. Correct:{lines}")
+        lines = [f"\n  {problem}" for problem in self.problems[:MOST_TOLD]]
+        lines += [f"\n  {more}" for more in (and_more(count),) if more]
+        super().__init__(f"The organisation file has {count:,} {noun}; nothing was touched. Correct:{''.join(lines)}")
 
 
 def shown(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,20 +9,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 
 from . import answers
 from .draft import Draft, examine
 from .model import Organisation
 from .problems import OrganisationError, Problem, shown
-from .references import CERTIFICATE_FILES, is_inside, referred_files
+from .references import CERTIFICATE_FILES, REVOCATION_FILES, Referred, is_inside, referred_files
 from .values import CONTROLS
 
 FILE_NAME = "organisation.toml"
 ANSWERS = "certificates"
 ANSWER_SUFFIXES = (".pem", ".crt", ".cer", ".der", ".p7b", ".p7c", ".p7s", ".p12", ".pfx")
-ENCODING = "utf-8-sig"
-"""UTF-8, also with the byte order mark that some editors put first."""
+MOST_ANSWERS = 1000
 
 
 def load(path: Path, *, require_files: bool = True) -> Organisation:
@@ -39,7 +37,7 @@ def read(path: Path, *, require_files: bool = True) -> Draft:
     """What is valid in an organisation file and what is not; raises only when nothing can be read at all."""
     file = (path / FILE_NAME if path.is_dir() else path).absolute()
     mapping = _toml(file)
-    files, unusable = _files(mapping, file.parent)
+    files, refused, unusable = _files(mapping, file.parent)
     draft = examine(
         mapping,
         files,
@@ -47,6 +45,7 @@ def read(path: Path, *, require_files: bool = True) -> Draft:
         folder=file.parent,
         file=file.name,
         require_files=require_files,
+        refused=refused,
     )
     more = (*unusable, *_key_problems(draft, file.name, require_files))
     return replace(draft, problems=tuple(one for one in draft.problems if not _said_better(one, unusable)) + more)
@@ -61,18 +60,15 @@ def parse(
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding=ENCODING))
-    except tomllib.TOMLDecodeError as error:
+        return inputs.toml(inputs.text(file, inputs.ORGANISATION))
+    except ValueError as error:  # tomllib.TOMLDecodeError among them
         message, _, place = str(error).rpartition(" (at ")
-        problem = Problem(
-            file.name, place.rstrip(")"), message, "TOML, with texts in quotes and each key once (https://toml.io)"
-        )
-    except UnicodeDecodeError as error:
-        problem = Problem(file.name, f"byte {error.start}", "a byte that is not UTF-8", "a text file in UTF-8")
-    except OSError as error:
-        reason = (error.strerror or "an error").lower()
-        expected = "a readable organisation file; copy inventories/example to begin one"
-        problem = Problem(str(file), "the file", reason, expected)
+        expected = "TOML, with texts in quotes and each key once (https://toml.io)"
+        problem = Problem(file.name, place.rstrip(")") or "the file", message or str(error), expected)
+    except inputs.Unreadable as error:
+        size = f", a regular file of at most {inputs.ORGANISATION.size}"
+        expected = f"a readable organisation file{size}; copy inventories/example to begin one"
+        problem = Problem(str(file), "the file", error.found, expected)
     raise OrganisationError([problem])
 
 
@@ -81,39 +77,40 @@ def _said_better(one: Problem, unusable: Sequence[Problem]) -> bool:
     return any(shown(other.file) in one.found and "missing" in one.found for other in unusable)
 
 
-def _files(mapping: Mapping[str, Any], folder: Path) -> tuple[dict[str, str], list[Problem]]:
-    """The text of every file that belongs to the organisation, by name; what cannot be read is left out. And what is
-    wrong with those that should hold certificates."""
-    referred = [reference for reference in referred_files(mapping) if is_inside(reference.name)]
-    trusted = [one.name for one in referred if (one.section, one.key) in CERTIFICATE_FILES]
-    names = [one.name for one in referred if one.name not in trusted] + ["ssh_config", "known_hosts"]
-    texts = {name: text for name in names if (text := _text(folder / name)) is not None}
+def _files(mapping: Mapping[str, Any], folder: Path) -> tuple[dict[str, str], dict[str, str], list[Problem]]:
+    """The text of every file that belongs to the organisation, by name; why one that is there is refused as a file; and
+    what is wrong with those that should hold certificates."""
+    referred = {one.name: one for one in referred_files(mapping) if is_inside(one.name)}
+    wanted = {name: (name, _kind(one)) for name, one in referred.items()}
+    wanted |= {"ssh_config": ("ssh_config", inputs.SSH), "known_hosts": ("known_hosts", inputs.SSH)}
+    wanted |= {
+        f"{ANSWERS}/{path.name}": (f"{ANSWERS}/{path.stem}.pem", inputs.CERTIFICATES)
+        for path in _answers(mapping, folder)
+    }
+    texts: dict[str, str] = {}
+    places: dict[str, str] = {}
+    refused: dict[str, str] = {}
     problems: list[Problem] = []
-    for name, path in [*((name, folder / name) for name in trusted), *_answers(mapping, folder, problems)]:
+    for place, (name, kind) in wanted.items():
         try:
-            texts[name] = _certificates(path, leaf=name.startswith(f"{ANSWERS}/"))
+            found = _content(folder / place, kind, leaf=name.startswith(f"{ANSWERS}/"))
         except answers.Unusable as error:
-            place = str(path.relative_to(folder))
             problems.append(Problem(place, "the file", str(error), error.expected))
-        except OSError:
-            continue  # what is missing, or may not be read, is said where it is referred to
-    return texts, problems
+        except inputs.Unreadable as error:
+            refused |= {} if error.missing else {place: f"{error.found} (at most {kind.size})"}
+        else:
+            other = Path(places.setdefault(name, place)).name
+            if texts.setdefault(name, found) != found:
+                expected = f"one answer; move the one that is not wanted out of {ANSWERS}"
+                problems.append(Problem(place, "the file", f"{other} beside it", expected))
+    return texts, refused, problems
 
 
-def _answers(mapping: Mapping[str, Any], folder: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
-    """What authorities have answered: each file beside a host's request, however it is named, as HOST.pem."""
+def _answers(mapping: Mapping[str, Any], folder: Path) -> list[Path]:
+    """What authorities have answered: each file beside a host's request, however it is named."""
     known = {f"{name}{suffix}" for name in _host_names(mapping) for suffix in ("", "-inner")}
-    found: dict[str, Path] = {}
-    for path in sorted((folder / ANSWERS).glob("*")):
-        name, suffix = path.stem, path.suffix.lower()
-        if suffix not in ANSWER_SUFFIXES or not path.is_file() or (suffix != ".pem" and name not in known):
-            continue
-        if name in found and path.read_bytes() != found[name].read_bytes():
-            expected = f"one answer; move the one that is not wanted out of {ANSWERS}"
-            problems.append(Problem(f"{ANSWERS}/{path.name}", "the file", f"{found[name].name} beside it", expected))
-            continue
-        found[name] = path
-        yield f"{ANSWERS}/{name}.pem", path
+    found = sorted(path for path in (folder / ANSWERS).glob("*") if path.suffix.lower() in ANSWER_SUFFIXES)
+    return [path for path in found if path.suffix.lower() == ".pem" or path.stem in known][:MOST_ANSWERS]
 
 
 def _host_names(mapping: Mapping[str, Any]) -> Iterator[str]:
@@ -123,23 +120,25 @@ def _host_names(mapping: Mapping[str, Any]) -> Iterator[str]:
             yield host["name"]
 
 
-def _certificates(path: Path, *, leaf: bool) -> str:
-    """The certificates of a file as PEM; where it is not plain PEM already, the host's own first.
+def _content(path: Path, kind: inputs.Input, *, leaf: bool) -> str:
+    """The text of a file; of one that should hold certificates as PEM, and where it is not plain PEM already, the
+    host's own first (`leaf`).
 
     Raises:
-        Unusable: it holds none, or something that must not be there.
+        Unreadable: it is no file that can be used. Unusable: it holds no certificate, or what must not be there.
     """
-    data = path.read_bytes()
+    if kind is not inputs.CERTIFICATES:
+        return inputs.text(path, kind)
+    data = inputs.read(path, kind)
     text = answers.pem(data)
     plain = text.encode() == data.removeprefix(b"\xef\xbb\xbf")
     return text if plain or not leaf else answers.leaf_first(text)
 
 
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding=ENCODING)
-    except (OSError, UnicodeDecodeError):
-        return None
+def _kind(reference: Referred) -> inputs.Input:
+    if reference[:2] in REVOCATION_FILES:
+        return inputs.REVOKED
+    return inputs.CERTIFICATES if reference[:2] in CERTIFICATE_FILES else inputs.LIST
 
 
 def _key_problems(draft: Draft, file: str, require_files: bool) -> Iterator[Problem]:
@@ -150,7 +149,9 @@ def _key_problems(draft: Draft, file: str, require_files: bool) -> Iterator[Prob
             key = f'{section}["{host.name}"].ssh.key_file'
             if path is None:
                 continue
-            if not path.is_file():
+            if path.is_file() and path.stat().st_size > inputs.SECRET.most:
+                yield Problem(file, key, f"{path}, which is larger than any key", "the private key for this host")
+            elif not path.is_file():
                 if require_files:
                     yield Problem(file, key, f"{path}, which is missing", "the private key for this host")
             elif mode := path.stat().st_mode & 0o077:
@@ -160,7 +161,7 @@ def _key_problems(draft: Draft, file: str, require_files: bool) -> Iterator[Prob
 def secret(reference: str, folder: Path, environment: Mapping[str, str]) -> str:
     """The secret behind `env:NAME` or `file:PATH` (relative to the folder). CjsmError when it is not there."""
     kind, _, place = reference.partition(":")
-    found = environment.get(place) if kind == "env" else _text(folder / Path(place).expanduser())
+    found = environment.get(place) if kind == "env" else _secret_file(folder / Path(place).expanduser())
     if not found:
         where = f"environment variable {place}" if kind == "env" else f"file {place}"
         raise CjsmError(f"A secret is expected in the {where}; nothing was found there. Set it, then try again.")
@@ -173,3 +174,13 @@ def _one_line(found: str, kind: str, place: str) -> str:
         where = f"environment variable {place}" if kind == "env" else f"file {place}"
         raise CjsmError(f"The secret in the {where} is expected to be one line; it is empty or more.")
     return found
+
+
+def _secret_file(path: Path) -> str | None:
+    """What a file holds; None where there is none."""
+    try:
+        return inputs.text(path, inputs.SECRET)
+    except inputs.Unreadable as error:
+        if error.missing:
+            return None
+        raise

@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from .problems import Problem, shown
-from .values import domain_name, email_address, fingerprint
+from cjsm_connect.results.inputs import and_more
 
-PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \\1-----", re.DOTALL)
+from .problems import Problem, shown
+from .values import MOST_LISTED, domain_name, email_address, fingerprint
+
+MOST_LINES_TOLD = 20
+PEM_EDGE = re.compile("-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 
 
 class ListFile(NamedTuple):
@@ -59,14 +62,20 @@ def is_inside(name: str) -> bool:
     return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
-def resolve(
-    mapping: Mapping[str, Any], files: Mapping[str, str], folder: Path, file: str, require_files: bool
+def resolve(  # noqa: PLR0913 - as examine(): the folder's content as plain values
+    mapping: Mapping[str, Any],
+    files: Mapping[str, str],
+    folder: Path,
+    *,
+    file: str,
+    require_files: bool,
+    refused: Mapping[str, str],
 ) -> tuple[dict[str, Any], dict[str, list[Problem]]]:
     """The mapping with lists filled in and paths made absolute; and the problems found, by section."""
     resolved: dict[str, Any] = deepcopy(dict(mapping))
     problems: dict[str, list[Problem]] = {}
     for reference in referred_files(mapping):
-        found = _unusable(reference, files, file, require_files)
+        found = _unusable(reference, files, file, require_files, refused)
         if found is None:
             found = list(_taken_in(resolved, reference, files, file))
         problems.setdefault(reference.section, []).extend(found)
@@ -77,7 +86,9 @@ def resolve(
     return resolved, problems
 
 
-def _unusable(reference: Referred, files: Mapping[str, str], file: str, required: bool) -> list[Problem] | None:
+def _unusable(
+    reference: Referred, files: Mapping[str, str], file: str, required: bool, refused: Mapping[str, str]
+) -> list[Problem] | None:
     """Problems with the reference itself, or None when the content is there."""
     key = f"{reference.section}.{reference.key}"
     if not is_inside(reference.name):
@@ -85,6 +96,8 @@ def _unusable(reference: Referred, files: Mapping[str, str], file: str, required
         return [Problem(file, key, shown(reference.name), expected)]
     if reference.name in files:
         return None
+    if reference.name in refused:
+        return [Problem(file, key, f"{shown(reference.name)}, {refused[reference.name]}", "a readable text file")]
     if not required:
         return []
     return [Problem(file, key, f"{shown(reference.name)}, which is missing", "a readable text file of that name")]
@@ -113,17 +126,24 @@ def _taken_in(mapping: dict[str, Any], reference: Referred, files: Mapping[str, 
 
 def _lines(name: str, text: str, value: Callable[[object], str]) -> tuple[list[str], list[Problem]]:
     """The values of a list file; empty lines and lines that start with `#` do not count."""
-    values, problems = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
+    values, problems, wrong = [], [], 0
+    lines = text.splitlines()
+    if len(lines) > MOST_LISTED:
+        return [], [Problem(name, "the file", f"{len(lines):,} lines", f"at most {MOST_LISTED:,}")]
+    for number, line in enumerate(lines, start=1):
         entry = line.strip()
         if not entry or entry.startswith("#"):
             continue
         try:
             values.append(value(entry))
         except PydanticCustomError as error:
-            context = error.context or {}
-            found = context.get("found") or shown(entry)
-            problems.append(Problem(name, f"line {number}", found, context["expected"]))
+            wrong += 1
+            if wrong <= MOST_LINES_TOLD:
+                context = error.context or {}
+                found = context.get("found") or shown(entry)
+                problems.append(Problem(name, f"line {number}", found, context["expected"]))
+    if more := and_more(wrong, MOST_LINES_TOLD):
+        problems.append(Problem(name, "the file", f"{more} such lines", "one entry a line"))
     return values, problems
 
 
@@ -134,7 +154,7 @@ def certificate_problems(name: str, text: str) -> Iterator[Problem]:
 
 def pem_problems(name: str, text: str, wanted: str) -> Iterator[Problem]:
     """What is wrong with a file that should hold PEM blocks of the label `wanted` (RFC 7468) and nothing secret."""
-    blocks = PEM_BLOCK.findall(text)
+    blocks = list(pem_blocks(text))
     labels = [label for label, _ in blocks]
     what = "certificate" if wanted == "CERTIFICATE" else "list"
     if "PRIVATE KEY" in text:
@@ -144,6 +164,16 @@ def pem_problems(name: str, text: str, wanted: str) -> Iterator[Problem]:
         yield Problem(name, "the file", found, f"-----BEGIN {wanted}----- and what follows (PEM)")
     elif not all(_is_der(body) for label, body in blocks if label == wanted):
         yield Problem(name, "the file", f"a damaged {what}", f"{what}s in unbroken base64 (PEM)")
+
+
+def pem_blocks(text: str) -> Iterator[tuple[str, str]]:
+    """(label, base64) of every PEM block. A beginning counts with the end that comes next, so that one look is enough
+    however many of them there are."""
+    label, start = "", 0
+    for edge in PEM_EDGE.finditer(text):
+        if edge[1] == "END" and edge[2] == label:
+            yield label, text[start : edge.start()]
+        label, start = (edge[2], edge.end()) if edge[1] == "BEGIN" else ("", 0)
 
 
 def _is_der(body: str) -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Annotated, TypeVar
 
+from annotated_types import MaxLen
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
@@ -42,8 +43,11 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
-Several = Annotated[tuple[T, ...], Strict(False)]
+MOST_ENTRIES, MOST_LISTED = 1000, 200_000
+Several = Annotated[tuple[T, ...], Strict(False), MaxLen(MOST_ENTRIES)]
 """A TOML array, kept as a tuple."""
+Many = Annotated[tuple[T, ...], Strict(False), MaxLen(MOST_LISTED)]
+"""The same of domains or recipients, of which there may be many more."""
 
 
 def refusal(expected: str, found: str | None = None) -> PydanticCustomError:

@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 
 VERSION = 1
-LARGEST = 64 * 1024 * 1024  # bytes; a real estate's observation has a few megabytes
 
 
 def write(path: Path, observation: dict[str, Any]) -> None:
@@ -36,10 +35,10 @@ def read(path: Path) -> dict[str, Any]:
         CjsmError: it is missing, too large, not JSON, or not an observation of this version.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise CjsmError(f"--observed {path}: larger than {LARGEST} bytes; this is no observation")
-        observation = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        observation = inputs.json_of(inputs.read(path, inputs.OBSERVATION))
+    except inputs.Unreadable as error:
+        raise CjsmError(f"--observed {error}") from error
+    except ValueError as error:
         raise CjsmError(f"--observed {path}: expected a file of `cjsm check --record`, found: {error}") from error
     if not isinstance(observation, dict) or observation.get("version") != VERSION:
         raise CjsmError(f"--observed {path}: expected an observation of version {VERSION}; record it again")

@@ -12,6 +12,7 @@ import click
 
 from cjsm_connect.evidence import EvidenceError, keys
 from cjsm_connect.organisation import Organisation
+from cjsm_connect.results import inputs
 
 PASSPHRASE = "CJSM_EVIDENCE_PASSPHRASE"  # noqa: S105
 LAB_PASSPHRASE = "passphrase"  # noqa: S105
@@ -64,6 +65,6 @@ def passphrase(file: Path | None, *, new: bool) -> str:
 
 def _first_line(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvidenceError(f"{file}: expected a text file with the passphrase on its first line; {error}") from error
+        return inputs.text(file, inputs.SECRET).partition("\n")[0].removesuffix("\r")
+    except inputs.Unreadable as error:
+        raise EvidenceError(f"{error}, with the passphrase on its first line") from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from cjsm_connect.organisation.example import FILE, Forgotten, forgotten
+from cjsm_connect.results import inputs
 from cjsm_connect.rooms import ROOT
 
 EXAMPLE = ROOT / "inventories" / "example"
@@ -29,15 +29,15 @@ def left_over(folder: Path) -> tuple[Forgotten, ...]:
 def _table(path: Path) -> dict[str, Any]:
     """What a verb has read before, or will say is wrong."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        return inputs.toml(inputs.text(path, inputs.ORGANISATION))
+    except (inputs.Unreadable, ValueError):
         return {}
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        return inputs.text(path, inputs.LIST)
+    except inputs.Unreadable:
         return ""
 
 

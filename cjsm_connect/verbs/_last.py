@@ -5,19 +5,19 @@ It holds what was observed: readable by its owner only, and ignored by git.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
 from pathlib import Path
 
-from cjsm_connect.results import CjsmError, Run
+from cjsm_connect.results import CjsmError, Run, inputs
 from cjsm_connect.results.changes import NOTHING, Earlier, read
 from cjsm_connect.results.stored import run_of
 
 FOLDER = ".cjsm"
 FILE = "last-check.json"
 LAST = "last"
-LARGEST = 64 * 1024 * 1024  # bytes; a run of a real estate has less than one megabyte
 
 
 def earlier(since: str, folder: Path) -> Earlier:
@@ -30,14 +30,14 @@ def earlier(since: str, folder: Path) -> Earlier:
     if since == LAST and not path.exists():
         return NOTHING
     try:
-        return read(_text(path))
-    except (OSError, UnicodeDecodeError, CjsmError) as error:
+        return read(inputs.text(path, inputs.RESULTS))
+    except CjsmError as error:
         advice = f" ({path}; remove it to begin anew)" if since == LAST else ""
         raise CjsmError(f"--since {since}{advice}: {error}") from error
 
 
-def last(folder: Path) -> Run | None:
-    """The last whole run of live hosts of this organisation; None where there was none.
+def last(folder: Path) -> tuple[Run, str] | None:
+    """The last whole run of live hosts of this organisation, and its SHA-256; None where there was none.
 
     Raises:
         CjsmError: it cannot be read.
@@ -46,15 +46,10 @@ def last(folder: Path) -> Run | None:
     if not path.exists():
         return None
     try:
-        return run_of(json.loads(_text(path)))
-    except (OSError, ValueError, RecursionError, CjsmError) as error:
+        data = inputs.read(path, inputs.RESULTS)
+        return run_of(inputs.json_of(data)), hashlib.sha256(data).hexdigest()
+    except (ValueError, CjsmError) as error:
         raise CjsmError(f"{path}: {error}. Remove it, then: cjsm check") from error
-
-
-def _text(path: Path) -> str:
-    if path.stat().st_size > LARGEST:
-        raise CjsmError(f"larger than {LARGEST} bytes; this is no run")
-    return path.read_text(encoding="utf-8")
 
 
 def keep(run: Run, folder: Path) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import datetime
 from pathlib import Path
 
 from cjsm_connect.application.observed import Observed
+from cjsm_connect.results import inputs
 from cjsm_connect.verbs import _last
 
 
 def last_check(folder: Path) -> Observed | None:
     """The last whole run of `cjsm check`; None where there was none."""
-    run = _last.last(folder)
-    if run is None:
-        return None
-    digest = hashlib.sha256((folder / _last.FOLDER / _last.FILE).read_bytes()).hexdigest()
-    return Observed(run, "the last cjsm check", digest)
+    found = _last.last(folder)
+    return Observed(found[0], "the last cjsm check", found[1]) if found else None
 
 
 def of_bundle(bundle: Path, folder: Path, now: datetime) -> Observed:
@@ -31,13 +28,13 @@ def of_bundle(bundle: Path, folder: Path, now: datetime) -> Observed:
     from cjsm_connect.results.stored import run_of
 
     try:
-        pem, data = (folder / keys.PUBLIC).read_bytes(), bundle.read_bytes()
-    except OSError as error:
-        raise EvidenceError(f"{error.filename} cannot be read: {error.strerror}") from error
+        pem, data = inputs.read(folder / keys.PUBLIC, inputs.KEY), inputs.read(bundle, inputs.BUNDLE)
+    except inputs.Unreadable as error:
+        raise EvidenceError(str(error)) from error
     public = keys.public_key(pem, keys.PUBLIC)
     found = verification.verify(data, public, None, now, verification.Reader.of(pem))
     if not found.genuine:
         raise EvidenceError(f"{bundle} is not relied on: {'; '.join(found.problems)}. Make a new one: cjsm evidence")
     results = found.files[verification.RESULTS]
     versions = parse_object(found.files["versions.json"], "versions.json")["hosts"]
-    return Observed(run_of(json.loads(results)), bundle.name, hashlib.sha256(results).hexdigest(), versions)
+    return Observed(run_of(inputs.json_of(results)), bundle.name, hashlib.sha256(results).hexdigest(), versions)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cjsm_connect.evidence import CMS, TIMESTAMP, EvidenceError, shown, timestamps
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 
 SECONDS = 15  # for the whole answer, however slowly it drips
 REPLY = "application/timestamp-reply"
@@ -33,7 +33,7 @@ class Stamping:
         Raises:
             EvidenceError: it cannot be asked, or the root certificate is none.
         """
-        roots = timestamps.roots_of(authority.read_bytes(), str(authority)) if authority else ()
+        roots = timestamps.roots_of(inputs.read(authority, inputs.OPENED), str(authority)) if authority else ()
         return cls(checked(url) if url else "", roots)
 
     def added(self, files: Mapping[str, bytes]) -> tuple[dict[str, bytes], str]:

@@ -16,7 +16,7 @@ from cjsm_connect.application.answers import Known, Origin, top
 from cjsm_connect.application.filled import Application, Filled, Listed
 from cjsm_connect.application.observed import Observed
 from cjsm_connect.organisation import Draft
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 from cjsm_connect.results.catalogue import load
 from cjsm_connect.verbs import _example, _observed
 from cjsm_connect.verbs._organisation import chosen
@@ -122,17 +122,9 @@ NO_LIST = "application.users_file in organisation.toml: a CSV file with the colu
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(users.LARGEST + 1)
-        if len(data) > users.LARGEST:
-            raise CjsmError(f"{path.name}: expected a list of at most {users.LARGEST // 2**20} MiB")
-        return data.decode("utf-8")
-    except OSError as error:
-        raise CjsmError(f"{path.name} cannot be read ({error.strerror}); expected columns name and address") from error
-    except UnicodeDecodeError as error:
-        raise CjsmError(
-            f"{path.name}: byte {error.start} is not UTF-8; save it again as CSV in UTF-8, so that no name is changed"
-        ) from error
+        return inputs.text(path, inputs.USERS)
+    except inputs.Unreadable as error:
+        raise CjsmError(f"{error}, as CSV in UTF-8 with the columns name and address") from error
 
 
 def _fingerprint(folder: Path) -> str:
@@ -140,7 +132,7 @@ def _fingerprint(folder: Path) -> str:
     from cjsm_connect.evidence import keys
 
     public = folder / keys.PUBLIC
-    return keys.fingerprint(keys.public_key(public.read_bytes(), keys.PUBLIC)) if public.is_file() else ""
+    return keys.fingerprint(keys.public_key(inputs.read(public, inputs.KEY), keys.PUBLIC)) if public.is_file() else ""
 
 
 def _files(found: Application, place: Path) -> dict[str, bytes]:

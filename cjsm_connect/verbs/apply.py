@@ -16,7 +16,7 @@ from cjsm_connect.operations import programs, ssh
 from cjsm_connect.operations.deploys import about
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.remote.lock import taken
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 from cjsm_connect.verbs import _example, _settling
 from cjsm_connect.verbs._converge import Job, confirmed_by_operator, converged, failures, untouched
 from cjsm_connect.verbs._hosts import Subject, subjects
@@ -200,7 +200,7 @@ def fetch_requests(organisation: Organisation, found: list[Subject]) -> list[str
                 suffix = "" if key.name == "hub" else f"-{key.name}"
                 path = organisation.folder / "certificates" / f"{item.name}{suffix}.csr"
                 path.parent.mkdir(exist_ok=True)
-                if not path.is_file() or path.read_text() != request:
+                if not path.is_file() or inputs.text(path, inputs.CERTIFICATES) != request:
                     path.write_text(request)
                     fetched.append(str(path))
     return fetched

@@ -130,7 +130,8 @@ def _known(org: Path | None, root: Path) -> tuple[dict[str, Any], dict[str, Stan
         click.echo(f"cjsm: {line}" if line[0] != " " else line, err=True)
     stated = Stated(own(parts["declarations"], copied), datetime.now(UTC).date(), days)
     catalogue = load(root / "checks" / "requirements.toml")
-    return said, standings(_last.last(folder), catalogue.requirements, stated)
+    found = _last.last(folder)
+    return said, standings(found[0] if found else None, catalogue.requirements, stated)
 
 
 def _tell(problems: Sequence[Problem]) -> None:

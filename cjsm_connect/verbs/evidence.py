@@ -16,7 +16,7 @@ from cjsm_connect.evidence.strict_json import readable
 from cjsm_connect.organisation import Organisation, secret
 from cjsm_connect.probes.run import CHECKS, run_checks
 from cjsm_connect.reports import html, oscal
-from cjsm_connect.results import CjsmError, Run
+from cjsm_connect.results import CjsmError, Run, inputs
 from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.verbs import _redaction
 from cjsm_connect.verbs._evidence_key import EXISTING, fingerprint, made, opened, passphrase, passphrase_option
@@ -125,8 +125,7 @@ def open_fields(
 
 
 def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(archive.MOST_BYTES + 1)
+    return inputs.read(path, inputs.BUNDLE)
 
 
 def _write_redacted(content: bytes, original: Path, key: keys.EvidenceKey, now: datetime) -> Path:

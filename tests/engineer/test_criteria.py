@@ -44,5 +44,5 @@ def test_a_mistake_is_named_with_its_place(text, said):
 
 
 def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path):
-    with pytest.raises(CriteriaError, match="cannot be read: No such file"):
+    with pytest.raises(CriteriaError, match="cannot be read: no such file"):
         load(tmp_path / "none.toml", CATALOGUE)

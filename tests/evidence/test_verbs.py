@@ -136,7 +136,7 @@ def test_the_passphrase_may_be_in_a_file(place: Place, monkeypatch: pytest.Monke
 def test_a_passphrase_file_that_is_no_text_is_named(place: Place) -> None:
     (place.folder / "secret").write_bytes(b"\xff\xfe\x00")
     told = failure(evidence_of(place, "init", "--passphrase-file", str(place.folder / "secret")))
-    assert "expected a text file with the passphrase" in told
+    assert "byte 0 is not UTF-8; expected a secret" in told
 
 
 def test_a_bundle_of_evidence_can_be_verified_with_the_public_key(place: Place) -> None:

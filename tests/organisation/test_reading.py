@@ -64,7 +64,7 @@ def test_a_missing_file_is_told_with_what_makes_one(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_text_is_told_with_the_byte(folder: Path) -> None:
     (folder / "organisation.toml").write_bytes(b"schema = 1 # \xff\n")
-    with pytest.raises(OrganisationError, match="byte 13: found a byte that is not UTF-8"):
+    with pytest.raises(OrganisationError, match="found byte 13 is not UTF-8"):
         load(folder)
 
 

@@ -43,5 +43,5 @@ def test_what_is_no_observation_is_refused(tmp_path: Path, text: str, said: str)
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(CjsmError, match="expected a file"):
+    with pytest.raises(CjsmError, match="no such file or directory; expected an observation of check --record"):
         recording.read(tmp_path / "missing.json")

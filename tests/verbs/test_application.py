@@ -188,7 +188,7 @@ def test_nobody_leaves_because_of_a_line_that_cannot_be_used(place: Place) -> No
 
 def test_a_list_in_another_encoding_is_not_guessed(place: Place) -> None:
     (place.folder / "users.csv").write_bytes("name,address\nÅsa,asa@council.example\n".encode("latin-1"))
-    assert "byte 13 is not UTF-8; save it again as CSV in UTF-8" in place.run().stdout
+    assert "byte 13 is not UTF-8; expected the list of users" in place.run().stdout
 
 
 def test_one_user_more_than_declared_is_a_contradiction(place: Place) -> None:

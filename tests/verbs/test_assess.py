@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cjsm_connect.results import Result, Status
+from cjsm_connect.results import Result, Status, inputs
 from cjsm_connect.results.catalogue import load
 from cjsm_connect.verbs import _last
 from cjsm_connect.verbs.assess import command
@@ -135,8 +135,8 @@ def test_a_last_check_that_is_damaged_is_told(council):
 
 def test_a_last_check_that_is_no_run_by_its_size_is_not_read(council, monkeypatch):
     checked(council, {})
-    monkeypatch.setattr(_last, "LARGEST", 100)
-    assert "larger than 100 bytes; this is no run" in str(run("--org", council).exception)
+    monkeypatch.setattr(inputs, "RESULTS", inputs.Input("results", 100))
+    assert "too large a file; expected results" in str(run("--org", council).exception)
 
 
 def test_a_word_that_is_no_choice_is_told_with_the_choices():
