@@ -186,12 +186,13 @@ def test_nothing_overdue(seen: Seen, verdict: Verdict) -> None:
     if hook := patching_hook.hook_of(seen):
         patching_hook.overdue(seen, verdict, hook)  # and what apt knows of, whatever the hook says
     pending = seen.fact("patching", "pending")
-    must_answer(verdict, "apt-get -s dist-upgrade", not pending["why"], pending["why"])
+    must_answer(verdict, "apt", not pending["why"], pending["why"])
     limit = seen.organisation.policy.patch_days
     ages = {row["package"]: _age(seen, row) for row in pending["updates"]}
     overdue = [name for name, days in ages.items() if days > limit.value]
     oldest = max(ages, key=lambda name: ages[name], default="")
-    told = f"; the oldest {oldest}, first seen {ages[oldest]:.0f} days ago" if oldest else ""
+    kept = next((f" ({row['kept']})" for row in pending["updates"] if row["package"] == oldest and row["kept"]), "")
+    told = f"; the oldest {oldest}, first seen {ages[oldest]:.0f} days ago{kept}" if oldest else ""
     observed = f"{len(ages)} pending, {len(overdue)} overdue{told}"
     # package lists say nothing of severity: every fix counts as critical
     expected = f"none first seen more than {limit.value} {limit.unit} ago ({limit.source})"
@@ -231,6 +232,42 @@ def test_age_known(seen: Seen, verdict: Verdict) -> None:
 def test_nothing_held(seen: Seen, verdict: Verdict) -> None:
     held = seen.fact("patching", "held")
     verdict(not held, expected="no package on hold", observed=", ".join(held) or "none")
+
+
+@check(
+    "patching.nothing-pinned",
+    requirement="patching.nothing-held",
+    role=EVERY_HOST,
+    title="No archive and no package is pinned below what is installed",
+    remedy="grep -r Pin /etc/apt/preferences /etc/apt/preferences.d shows the pins; remove what keeps fixes away",
+)
+def test_nothing_pinned(seen: Seen, verdict: Verdict) -> None:
+    pending = seen.fact("patching", "pending")
+    must_answer(verdict, "apt", not pending["why"], pending["why"])
+    away = [f"{row['package']} {row['version']} {row['kept']}" for row in pending["updates"] if _pinned(row)]
+    observed = "; ".join([*pending["pinned"], *away][:5]) or "none"
+    verdict(not pending["pinned"] and not away, expected="no fix kept away by apt_preferences(5)", observed=observed)
+
+
+def _pinned(row: Mapping[str, Any]) -> bool:
+    return bool(row["kept"].startswith("pinned"))
+
+
+@check(
+    "patching.nothing-kept-back",
+    requirement="patching.timely",
+    role=EVERY_HOST,
+    title="No published fix is kept back by apt",
+    remedy="apt-get -s dist-upgrade names what is kept back; apt-get -s install PACKAGE says what it depends on",
+)
+def test_nothing_kept_back(seen: Seen, verdict: Verdict) -> None:
+    pending = seen.fact("patching", "pending")
+    must_answer(verdict, "apt", not pending["why"], pending["why"])
+    # an archive may be half-way through its own update: of other fixes the first day proves nothing
+    kept = [(row, _age(seen, row)) for row in pending["updates"] if row["kept"].startswith(("kept back", "apt-get"))]
+    late = [(row, days) for row, days in kept if days > 1 or row["security"]]
+    told = [f"{row['package']} {row['version']}, first seen {days:.0f} days ago, {row['kept']}" for row, days in late]
+    verdict(not late, expected="every published fix can be installed", observed="; ".join(told[:5]) or "none kept back")
 
 
 @check(

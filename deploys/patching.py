@@ -6,6 +6,7 @@ Essentials v3.3, A6.4 and A6.5: 14 days.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -15,6 +16,7 @@ from cjsm_connect.desired.render import template
 from cjsm_connect.operations import concern
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.hooks import PatchingHook
+from cjsm_connect.remote import updates
 
 LIBRARY = "/usr/local/lib/cjsm"
 APT = "/etc/apt/apt.conf.d/60cjsm"  # after 50unattended-upgrades: the later file wins
@@ -87,6 +89,9 @@ def _taking_up() -> File:
 def _ages() -> Iterator[File]:
     """How long each fix has waited is written down: neither apt nor its lists know."""
     script = template("patching/pending-updates.j2")
+    yield File(
+        f"{LIBRARY}/updates.py", inspect.getsource(updates), reason="which fixes are published and not installed"
+    )
     yield File(f"{LIBRARY}/pending-updates", script, mode=0o755, reason="the age of each pending fix")
     yield File(PENDING_UNIT, template("patching/pending.service.j2"), reason="the age of each pending fix")
     yield File(PENDING_TIMER, template("patching/pending.timer.j2"), reason="the age of each pending fix")

@@ -64,6 +64,68 @@ def held(host: Patient) -> None:
     assert host.run(["apt-mark", "showhold"]).stdout.split() == ["clamav-daemon"]
 
 
+PREFERENCES = "/etc/apt/preferences.d/99own"
+LISTS = "/var/lib/apt/lists"
+
+
+def pin(host: Patient, stanza: str) -> None:
+    """An administrator's own pin (apt_preferences(5)); apt believes that its lists are as they were."""
+    host.write(PREFERENCES, stanza + "\n")
+    assert "-" in host.run(["apt-cache", "policy"]).stdout
+
+
+def publish(host: Patient, package: str, more: str = "") -> None:
+    """A fix of a package, as the list of the archive of security fixes has it; nothing is downloaded."""
+    [listed] = host.run(["find", LISTS, "-name", "*dists_trixie_main*_Packages*"]).stdout.split()
+    text = host.run(["/usr/lib/apt/apt-helper", "cat-file", listed]).stdout
+    [stanza] = [one for one in text.split("\n\n") if one.startswith(f"Package: {package}\n")]
+    lines = [line for line in stanza.splitlines() if not (more and line.startswith("Depends:"))]
+    version = next(line for line in lines if line.startswith("Version: "))
+    fixed = "\n".join(lines).replace(version, f"{version}+fix1" + more)
+    place = listed.replace("dists_trixie_main", "dists_trixie-security_main").removesuffix(".lz4").removesuffix(".gz")
+    host.run(["find", LISTS, "-name", place.rpartition("/")[2] + "*", "-delete"])
+    host.write(place, fixed + "\n")
+    host.run(["rm", "-f", "/var/cache/apt/pkgcache.bin", "/var/cache/apt/srcpkgcache.bin"])
+    assert "+fix1" in host.run(["apt-cache", "policy", package]).stdout
+
+
+@fault("patching.everything-pinned", host="relay", violates="patching.nothing-held")
+def everything_pinned(host: Patient) -> None:
+    """Every package is pinned away, so that nothing changes before an audit; a fix is published the day after."""
+    publish(host, "distro-info-data")
+    pin(host, "Package: *\nPin: release *\nPin-Priority: -10")
+
+
+@fault("patching.security-pinned", host="mail", violates="patching.nothing-held")
+def security_pinned(host: Patient) -> None:
+    """The archive of security fixes was pinned below what is installed; no fix waits today."""
+    publish(host, "distro-info-data")
+    host.run(["apt-get", "-qq", "update"])
+    pin(host, "Package: *\nPin: release n=trixie-security\nPin-Priority: 1")
+
+
+@fault("patching.origin-pinned", host="firewall", violates="patching.nothing-held")
+def origin_pinned(host: Patient) -> None:
+    """The mirror was pinned away by its name, after it had served a broken package."""
+    pin(host, 'Package: *\nPin: origin "mirror.outside.example"\nPin-Priority: -1')
+
+
+@fault("patching.package-pinned", host="relay", violates="patching.nothing-held")
+def package_pinned(host: Patient) -> None:
+    """One package is pinned to the version that it has, and its fix is published."""
+    publish(host, "openssl")
+    version = host.run(["dpkg-query", "-W", "-f", "${Version}", "openssl"]).stdout
+    host.write(PREFERENCES, f"Package: openssl\nPin: version {version}\nPin-Priority: 1001\n")
+    assert "Candidate: " + version + "\n" in host.run(["apt-cache", "policy", "openssl"]).stdout
+
+
+@fault("patching.dependency-missing", host="relay", violates="patching.timely")
+def dependency_missing(host: Patient) -> None:
+    """A published fix depends on what no archive has: apt keeps it back, and says nothing of it."""
+    publish(host, "distro-info-data", "\nDepends: nobody-has-this (>= 2)")
+    assert "Inst distro-info-data" not in host.run(["apt-get", "-s", "dist-upgrade"]).stdout
+
+
 @fault("patching.nobody-restarts", host="firewall", violates="patching.taken-up")
 def nobody_restarts(host: Patient) -> None:
     """Services keep their old libraries until somebody thinks of it."""

@@ -12,14 +12,14 @@ import pytest
 
 from cjsm_connect.desired import Desired
 from cjsm_connect.desired.render import template
+from cjsm_connect.remote import updates
 from deploys.patching import APT, LIBRARY, UNITS, desired, earlier
 from tests.made_up import organisation
 
-PENDING = """\
-Inst libssl3t64 [3.5.1-1] (3.5.1-1+deb13u1 Debian-Security:13/stable-security [amd64])
-Inst newly-needed (1.0-1 Debian:13.2/stable [all])
-Conf libssl3t64 (3.5.1-1+deb13u1 Debian-Security:13/stable-security [amd64])
-"""
+PENDING = [
+    {"package": "libssl3t64", "version": "3.5.1-1+deb13u1", "origin": "Debian-Security:13/stable-security", "kept": ""},
+    {"package": "held", "version": "1.0-1", "origin": "Debian:13.2/stable", "kept": "on hold (apt-mark showhold)"},
+]
 
 
 def wanted(name: str, **changes: object) -> Desired:
@@ -80,17 +80,18 @@ def test_no_mail_is_sent_about_updates() -> None:
 
 
 class Script:
-    """pending-updates as it is installed, with an apt-get that says what the test wants and state in a folder."""
+    """pending-updates as it is installed, with updates that the test wants, and state in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.state = folder / "patching" / "first-seen.json"
         self.folder = folder
         text = template("patching/pending-updates.j2")
-        (folder / "pending-updates").write_text(text.replace("/var/lib/cjsm/patching/first-seen.json", str(self.state)))
+        (folder / "pending-updates").write_text(
+            text.replace("/var/lib/cjsm/patching/first-seen.json", str(self.state)).replace(LIBRARY, str(folder))
+        )
 
-    def run(self, says: str, *arguments: str) -> dict[str, dict[str, dict[str, object]]]:
-        (self.folder / "apt-get").write_text(f"#!/bin/sh\ncat <<'END'\n{says}END\n")
-        (self.folder / "apt-get").chmod(0o755)
+    def run(self, rows: list[dict[str, str]], *arguments: str) -> dict[str, dict[str, dict[str, object]]]:
+        (self.folder / "updates.py").write_text(f"def look():\n    return {{'updates': {rows!r}}}\n")
         argv = [sys.executable, "-I", str(self.folder / "pending-updates"), *arguments]
         subprocess.run(argv, check=True, env={"PATH": f"{self.folder}:/usr/bin:/bin"})
         found: dict[str, dict[str, dict[str, object]]] = json.loads(self.state.read_text())
@@ -111,8 +112,13 @@ def test_the_script_is_what_is_installed() -> None:
 
 def test_each_pending_update_is_noted_with_its_origin(script: Script) -> None:
     pending = script.run(PENDING)["pending"]
-    assert set(pending) == {"libssl3t64 3.5.1-1+deb13u1", "newly-needed 1.0-1"}
+    assert set(pending) == {"libssl3t64 3.5.1-1+deb13u1", "held 1.0-1"}
     assert pending["libssl3t64 3.5.1-1+deb13u1"]["origin"] == "Debian-Security:13/stable-security"
+    assert pending["held 1.0-1"]["kept"] == "on hold (apt-mark showhold)"
+
+
+def test_what_the_script_asks_is_what_the_checks_ask() -> None:
+    assert content(wanted("relay"), f"{LIBRARY}/updates.py") == Path(updates.__file__).read_text()
 
 
 def test_the_first_sight_stays_when_it_is_seen_again(script: Script) -> None:
@@ -123,14 +129,14 @@ def test_the_first_sight_stays_when_it_is_seen_again(script: Script) -> None:
 
 def test_an_installed_update_moves_to_the_history(script: Script) -> None:
     script.run(PENDING)
-    after = script.run("")
+    after = script.run([])
     assert after["pending"] == {}
-    assert {row["update"] for row in after["settled"]} == {"libssl3t64 3.5.1-1+deb13u1", "newly-needed 1.0-1"}
+    assert {row["update"] for row in after["settled"]} == {"libssl3t64 3.5.1-1+deb13u1", "held 1.0-1"}
 
 
 def test_only_apt_itself_notes_that_the_lists_are_new(script: Script) -> None:
-    assert "lists_updated" not in script.run("")
-    assert "lists_updated" in script.run("", "updated")
+    assert "lists_updated" not in script.run([])
+    assert "lists_updated" in script.run([], "updated")
 
 
 def test_where_another_system_patches_ours_keeps_out_of_its_way_and_notes_the_age_of_fixes() -> None:

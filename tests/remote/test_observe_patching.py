@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cjsm_connect.remote import updates
 from cjsm_connect.remote.observe import patching, system
 
 SIMULATED = """\
@@ -44,26 +45,12 @@ def has(monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
     monkeypatch.setattr(patching, "read", lambda path, default="": files.get(path, default))
 
 
-def test_pending_updates_with_their_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    says(monkeypatch, SIMULATED)
-    upgrade, new = patching.pending()["updates"]
-    assert upgrade["security"] is True
-    assert (upgrade["package"], upgrade["installed"], upgrade["version"]) == (
-        "libssl3t64",
-        "3.5.1-1",
-        "3.5.1-1+deb13u1",
-    )
-    assert (new["package"], new["installed"], new["security"]) == ("newly-needed", "", False)
+def test_an_apt_that_cannot_say_is_not_a_host_without_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> dict[str, object]:
+        raise updates.NoAnswer("apt-cache policy: E: The package lists could not be parsed")
 
-
-def test_a_broken_apt_says_why_and_is_not_a_host_without_updates(monkeypatch: pytest.MonkeyPatch) -> None:
-    says(monkeypatch, "", 100, "E: The package lists could not be parsed\n")
-    assert patching.pending()["why"] == "E: The package lists could not be parsed"
-
-
-def test_an_apt_that_fails_without_a_word_is_not_a_host_without_updates(monkeypatch: pytest.MonkeyPatch) -> None:
-    says(monkeypatch, "", 100)
-    assert patching.pending() == {"updates": [], "why": "it ended with 100"}
+    monkeypatch.setattr(updates, "look", broken)
+    assert patching.pending()["why"] == "apt-cache policy: E: The package lists could not be parsed"
 
 
 def test_lists_in_apts_configuration_are_lists(monkeypatch: pytest.MonkeyPatch) -> None:

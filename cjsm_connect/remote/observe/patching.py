@@ -11,11 +11,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from cjsm_connect.remote import hook
+from cjsm_connect.remote import hook, updates
 from cjsm_connect.remote.common import ENVIRONMENT, attempt, read, started
 from cjsm_connect.remote.observe import system
 
-INSTALL = re.compile(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+) (.*?) \[\S+\]\)", re.MULTILINE)
 LOG_FOLDER = "/var/log/unattended-upgrades"
 PACKAGES = "/var/lib/dpkg/status"  # dpkg(1) writes it anew with each change
 LISTED = ("APT::Periodic::", "Unattended-Upgrade::", "DPkg::Options", "APT::Get::", "APT::Update::Post-Invoke-Success")
@@ -48,16 +47,14 @@ def state(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def pending() -> dict[str, Any]:
-    """Updates that are known and not installed, apt-get(8) -s, which changes nothing; those held back are among them.
+    """Fixes that are published and not installed, with what keeps each away; and what is pinned. Nothing is changed.
 
     `why` is apt's own word when it cannot say.
     """
-    argv = ["apt-get", "-s", "-q", "-o", "Debug::NoLocking=true", "--ignore-hold", "dist-upgrade"]
-    code, out, err = attempt(argv, seconds=20)
-    rows = [dict(zip(("package", "installed", "version", "origin"), row)) for row in INSTALL.findall(out)]
-    for row in rows:
-        row["security"] = "Security" in row["origin"]
-    return {"updates": rows, "why": (err.strip()[-300:] or "it ended with %d" % code) if code else ""}
+    try:
+        return {**updates.look(), "why": ""}
+    except updates.NoAnswer as error:
+        return {"updates": [], "pinned": [], "why": str(error)}
 
 
 def first_seen(path: str) -> dict[str, Any]:
