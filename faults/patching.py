@@ -98,9 +98,8 @@ def everything_pinned(host: Patient) -> None:
 
 @fault("patching.security-pinned", host="mail", violates="patching.nothing-held")
 def security_pinned(host: Patient) -> None:
-    """The archive of security fixes was pinned below what is installed; no fix waits today."""
+    """The archive of security fixes was pinned below what is installed."""
     publish(host, "distro-info-data")
-    host.run(["apt-get", "-qq", "update"])
     pin(host, "Package: *\nPin: release n=trixie-security\nPin-Priority: 1")
 
 
