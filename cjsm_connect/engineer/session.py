@@ -66,9 +66,15 @@ def expected(reply: Reply, code: int, what: str) -> dict[str, Any]:
         Trouble: it has another code.
     """
     if reply.code != code:
-        kind = "busy" if reply.code == 421 else "turned_away"
+        kind = "busy" if reply.code == 421 and not _policy(reply) else "turned_away"
         raise Trouble(kind, f"expected {code} to {what}, found {reply.code} {reply.text}")
     return {"code": reply.code, "text": reply.text}
+
+
+def _policy(reply: Reply) -> bool:
+    """421 4.7.x, security (RFC 3463): Postfix's word to a client whose certificate it does not know. Not its word to
+    one that came too often."""
+    return reply.text.startswith("4.7.") and "too many" not in reply.text.lower()
 
 
 def capabilities(told: Reply) -> dict[str, Any]:

@@ -140,12 +140,15 @@ HINTS = {
     "is not in the sudoers": "the user may not use sudo there",
     "incorrect password": "sudo refused the password",
     "failed to run command": "python3 is missing; install it there first: apt install python3-minimal",
+    "Read-only file system": "its file system is mounted read-only, as Linux does after an error of its disk; nothing "
+    "can be changed there. Look why: findmnt, dmesg",
     "No space left on device": "its disk is full; nothing was replaced. Make room, then run this again",
 }
 
 
 def explained(host: Host | Vantage, problem: str, said: str) -> str:
     """A sentence for a program that gave no good answer, from what the host said on standard error."""
+    said = remote.meant(said)
     hint = hinted(problem + "\n" + said)
     last = said.strip().splitlines()[-1:] or [""]
     detail = f" ({last[0][:300]})" if last[0] and last[0] not in problem else ""

@@ -126,10 +126,20 @@ def _connect_problem(access: Access, error: Exception) -> str:
         return f"{access.where}: the log-in was refused; {expected}"
     if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
         return f"{access.where}: its host key is not in known_hosts; compare it with the console, then add it"
+    if isinstance(error, EOFError | ConnectionResetError) or (
+        isinstance(error, paramiko.SSHException) and ("banner" in str(error) or "No existing session" in str(error))
+    ):
+        return f"{access.where}: {_NO_CONVERSATION}"
     if isinstance(error, TimeoutError):
         question = "is the host up, and does a firewall let SSH through?"
         return f"{access.where}: no answer within {CONNECT_SECONDS} s; {question}"
     return f"{access.where}: {error}"
+
+
+_NO_CONVERSATION = (
+    f"it takes the connection, and no SSH server answers as one within {CONNECT_SECONDS} s. Is it another service's "
+    "port, or is sshd overloaded or full (MaxStartups in sshd_config(5))? Its console tells: journalctl -u ssh"
+)
 
 
 def _fingerprint(key: paramiko.PKey) -> str:

@@ -40,6 +40,11 @@ _SSH_SAYS = (
         "SSH refused the user or the key; compare ssh.user and ssh.key_file with the host's authorized_keys",
     ),
     (
+        ("banner exchange", "kex_exchange_identification", "ssh_exchange_identification"),
+        "it takes the connection, and no SSH server answers as one. Is it another service's port, or is sshd too busy "
+        "or full (MaxStartups in sshd_config(5))? Its console tells: journalctl -u ssh",
+    ),
+    (
         ("timed out", "No route to host", "Connection refused", "Network is unreachable"),
         "SSH does not reach it; check that it is up, and that the firewall admits SSH from this address",
     ),
@@ -201,6 +206,7 @@ def _bracketed(place: Place) -> str:
 
 def _why(place: Place, code: int, said: str, seconds: int) -> str:
     """One sentence: what was seen, and what to do."""
+    said = remote.meant(said)
     last = (said.strip().splitlines() or [f"exit code {code}"])[-1]
     if code == 255:
         meaning = next((text for signs, text in _SSH_SAYS if any(sign in said for sign in signs)), "SSH failed")

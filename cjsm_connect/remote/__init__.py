@@ -56,6 +56,19 @@ def _main(packages, sources, entry, arguments, mark, apart):
 """
 
 
+NOISE = (
+    "sudo: unable to resolve host",
+    "Warning: Permanently added",
+    "** WARNING: connection is not using a post-quantum",
+)
+"""How lines begin that a host says beside what is the matter: a name that it does not know itself is none of it."""
+
+
+def meant(said: str) -> str:
+    """What a host said on standard error, without what it says anyway."""
+    return "\n".join(line for line in said.splitlines() if not line.startswith(NOISE))
+
+
 class RemoteError(CjsmError):
     """The program on the host did not do its work; the message says what was seen."""
 

@@ -33,6 +33,7 @@ def install(arguments: dict[str, Any]) -> dict[str, Any]:
         if undo.pending():
             undo.put_back({"why": "nobody had confirmed it when the next apply began"})
             raise common.Failed("a change that nobody had confirmed was put back first; apply again")
+        writable([file["path"] for file in arguments["files"]] + arguments["absent"])
         with staging.prepared(arguments) as tree:
             walls = [wall for wall in arguments["firewalls"] if not firewall.settled(wall)]
             reached = reach.tried(arguments)
@@ -42,6 +43,27 @@ def install(arguments: dict[str, Any]) -> dict[str, Any]:
             undo.arm(folder, arguments, walls, reached)
             take_effect(tree, arguments, walls)
     return {"generation": folder, "files": [file["path"] for file, _ in tree.files], "keys": tree.keys}
+
+
+def writable(paths: list[str]) -> None:
+    """Can all of these be replaced? Found out before the first of them is.
+
+    Raises:
+        Failed: one is on a file system that is mounted read-only (statvfs(3)); nothing was changed.
+    """
+    for folder in sorted({existing(os.path.dirname(path)) for path in paths}):
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            raise common.Failed(
+                f"{folder} is on a file system that is mounted read-only, as Linux does after an error of its disk; "
+                f"nothing was changed. Look why: findmnt -T {folder}; dmesg"
+            )
+
+
+def existing(folder: str) -> str:
+    """The nearest folder above that is there."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def replacing(tree: staging.Tree, absent: list[str], walls: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -78,7 +100,8 @@ def take_effect(tree: staging.Tree, arguments: dict[str, Any], walls: list[dict[
             common.run(["systemctl", "reload", unit], seconds=60)
     except (common.Failed, OSError) as error:
         problems = undo.put_back({"why": str(error)})["problems"]
-        raise common.Failed("; ".join([str(error), "everything was put back", *problems])) from error
+        back = f"NOT everything was put back: {'; '.join(problems)}" if problems else "everything was put back"
+        raise common.Failed(f"{error}; {back}") from error
 
 
 def rename(tree: staging.Tree, absent: list[str]) -> None:

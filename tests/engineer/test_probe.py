@@ -214,6 +214,8 @@ def injected(connection):
         (flood, "tls_refused"),
         (injected, "injected"),
         (scripted({"connect": b"421 too busy\r\n"}), "busy"),
+        (scripted({"connect": b"421 4.7.0 Error: too many connections\r\n"}), "busy"),
+        (scripted({"connect": b"421 4.7.1 Client certificate not trusted\r\n"}), "turned_away"),
         (scripted({"connect": b"554 no\r\n"}), "turned_away"),
         (scripted({"connect": b"HTTP/1.1 400 Bad Request\r\n"}), "not_smtp"),
         (scripted({"EHLO": b""}), "closed"),

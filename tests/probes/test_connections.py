@@ -84,6 +84,13 @@ def test_the_folder_of_the_shared_connections_is_private_and_goes_away() -> None
         (127, "timeout: failed to run command 'python3': No such file or directory", "python3 cannot be run there"),
         (137, "", "it did not answer within 25 seconds"),
         (3, "something odd", "the program on it ended with 3 (something odd)"),
+        (255, "Connection timed out during banner exchange", "takes the connection, and no SSH server answers as one"),
+        (255, "kex_exchange_identification: read: Connection reset by peer", "no SSH server answers as one"),
+        (
+            1,
+            "sudo: unable to resolve host relay: Name or service not known\nsudo: a password is required",
+            "sudo refused user operator (sudo: a password is required)",
+        ),
     ],
 )
 def test_each_way_to_fail_has_its_sentence(code: int, said: str, sentence: str) -> None:

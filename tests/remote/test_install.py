@@ -193,3 +193,35 @@ def test_rules_that_nft_refuses_are_refused_before_anything_is_renamed(tmp_path,
         install.install(wanted(file(tmp_path / "x", "new"), firewalls=[machine.wall | {"ruleset": "nonsense"}]))
     assert not (tmp_path / "x").exists()
     assert collect.generation() == 0
+
+
+class ReadOnly:
+    """What statvfs(3) says of a file system that is mounted read-only."""
+
+    f_flag = os.ST_RDONLY
+
+
+def test_a_read_only_file_system_is_named_before_anything_is_replaced(tmp_path, monkeypatch):
+    (tmp_path / "x").write_text("old")
+    real = os.statvfs
+    monkeypatch.setattr(os, "statvfs", lambda path: ReadOnly if str(path).startswith(str(tmp_path)) else real(path))
+    with pytest.raises(
+        common.Failed, match=f"{tmp_path} is on a file system that is mounted read-only.*nothing was ch"
+    ):
+        install.install(wanted(file(tmp_path / "x", "new"), file(tmp_path / "not/there/yet", "new")))
+    assert (tmp_path / "x").read_text() == "old"
+    assert collect.generation() == 0
+
+
+def test_what_could_not_be_put_back_is_not_called_put_back(tmp_path, monkeypatch):
+    (tmp_path / "x").write_text("old")
+
+    def broken(*_arguments):
+        raise OSError(30, "Read-only file system", "/etc/x")
+
+    monkeypatch.setattr(install, "rename", broken)
+    monkeypatch.setattr(undo, "put_back", lambda _why: {"restored": [], "problems": ["[Errno 30] Read-only"]})
+    with pytest.raises(common.Failed) as caught:
+        install.install(wanted(file(tmp_path / "x", "new")))
+    assert "NOT everything was put back: [Errno 30] Read-only" in str(caught.value)
+    assert "; everything was put back" not in str(caught.value)
