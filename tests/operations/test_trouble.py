@@ -1,4 +1,4 @@
-"""Whatever answers in place of an SSH server is told at once, by what it does; and a host's own noise is not its trouble."""
+"""Whatever answers in place of an SSH server is told as that; and a host's own noise is not its trouble."""
 
 from __future__ import annotations
 
