@@ -126,7 +126,9 @@ def _started_by(process: int) -> list[int]:
 
 def unexpected(error: BaseException) -> str:
     """One sentence on a mistake of ours, or of the machine's; everything else is in a private file."""
-    said = "".join(letter if letter.isprintable() else " " for letter in str(error))[:300]
+    from cjsm_connect.printable import shown  # every start imports this module first
+
+    said = shown(error, 300)
     return (
         f"this should not happen: {type(error).__name__}{': ' if said else ''}{said}. The details are in "
         f"{_details(error)}, readable by you only; look through it before you send it to anybody"

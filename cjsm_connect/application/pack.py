@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cjsm_connect.application.users import User
+from cjsm_connect.printable import as_json
 from cjsm_connect.results import CjsmError, inputs
 
 MANIFEST = ".pack"  # the names of the pack's files, one a line
@@ -94,7 +95,7 @@ def _unwritable(folder: Path, error: OSError) -> CjsmError:
 def kept(users: Iterable[User], day: str) -> bytes:
     """The list as the next pack reads it back."""
     rows = [{"name": one.name, "address": one.address} for one in users]
-    return (json.dumps({"made": day, "users": rows}, indent=1, ensure_ascii=False) + "\n").encode()
+    return (as_json({"made": day, "users": rows}, indent=1) + "\n").encode()
 
 
 def earlier(folder: Path) -> tuple[tuple[User, ...], str, bytes]:

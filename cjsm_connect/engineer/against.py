@@ -14,8 +14,9 @@ from cryptography import x509
 
 from cjsm_connect.engineer.claims import Claims, Endpoint
 from cjsm_connect.engineer.targets import Target
-from cjsm_connect.evidence import certificates, shown
+from cjsm_connect.evidence import certificates
 from cjsm_connect.organisation import addresses
+from cjsm_connect.printable import shown
 
 Row = dict[str, str]
 AGREES, CONTRADICTS, UNCOMPARABLE = "agrees", "contradiction", "not comparable"

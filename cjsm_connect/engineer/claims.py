@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from cjsm_connect.engineer.targets import LONGEST_PERMISSION, PORT, Permission, Target, unique
-from cjsm_connect.evidence import LARGEST_KEY, Refused, archive, keys, read_file, shown
+from cjsm_connect.evidence import LARGEST_KEY, Refused, archive, keys, read_file
 from cjsm_connect.evidence.strict_json import parse
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify
 from cjsm_connect.organisation import addresses, strangers
 from cjsm_connect.organisation.hub import LONGEST_TEST
+from cjsm_connect.printable import shown
 from cjsm_connect.results import CjsmError
 
 DECLARATION = "active-probe"

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from cjsm_connect.engineer.criteria import Criteria, Criterion, Effect
-from cjsm_connect.evidence import shown
 from cjsm_connect.evidence.statement import Predicate, moment
+from cjsm_connect.printable import shown
 from cjsm_connect.results import Status
 from cjsm_connect.results.catalogue import Catalogue
 

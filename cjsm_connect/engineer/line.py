@@ -14,7 +14,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
-from cjsm_connect.evidence import shown
+from cjsm_connect.printable import shown
 from cjsm_connect.remote import common
 
 CONNECT_SECONDS = 10.0

@@ -11,7 +11,7 @@ from jinja2 import Environment
 from cjsm_connect.engineer.criteria import Criteria
 from cjsm_connect.engineer.judgement import Decision, Reason
 from cjsm_connect.engineer.review import Record
-from cjsm_connect.evidence import shown
+from cjsm_connect.printable import escaped, shown
 from cjsm_connect.reports.html import environment, policy, text
 
 CLASSES = {
@@ -45,7 +45,7 @@ def page(records: Sequence[Record], criteria: Criteria, when: str) -> str:
 
 def record_name(bundle: str) -> str:
     """What a bundle's record is called, without the ending that says its form."""
-    return bundle.removesuffix(".tar")
+    return escaped(bundle.removesuffix(".tar"))
 
 
 def counts(records: Sequence[Record]) -> list[tuple[Decision, int]]:
@@ -75,13 +75,15 @@ def described(record: Record) -> Iterator[str]:
     for reason in (*telling(record), *(one for one in record.reasons if not one.effect)):
         yield from _reason(reason)
     if record.compared_with:
-        yield f"\nSince {record.compared_with}: {len(record.changes) or 'no'} changes"
+        yield ""
+        yield f"Since {record.compared_with}: {len(record.changes) or 'no'} changes"
         yield from (f"  {change}" for change in record.changes)
 
 
 def _reason(reason: Reason) -> Iterator[str]:
     follows = {"refuse": " -> refuse", "condition": " -> condition", None: ""}[reason.effect]
-    yield f"\n{reason.outcome.capitalize()}{follows}: {reason.text}"
+    yield ""
+    yield f"{reason.outcome.capitalize()}{follows}: {reason.text}"
     yield f"  because        {reason.because}"
     yield f"  source         {reason.source}"
     if reason.effect:

@@ -21,9 +21,9 @@ from cjsm_connect.engineer import active, ciphers
 from cjsm_connect.engineer.line import CERTIFICATE_REQUEST, SERVER_HELLO, Line, Trouble
 from cjsm_connect.engineer.session import Manner, capabilities, connected, context, expected, only, server_name, shaken
 from cjsm_connect.engineer.targets import Target
-from cjsm_connect.evidence import shown
 from cjsm_connect.evidence.statement import timestamp
 from cjsm_connect.organisation import addresses
+from cjsm_connect.printable import shown
 from cjsm_connect.remote import handshake
 
 SCHEMA = 1

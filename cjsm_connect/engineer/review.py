@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cjsm_connect import printable
 from cjsm_connect.engineer.criteria import Criteria
 from cjsm_connect.engineer.judgement import Decision, Reason, decision, reasons
-from cjsm_connect.evidence import DSSE, LARGEST_KEY, EvidenceError, Refused, archive, dsse, keys, read_file, shown
+from cjsm_connect.evidence import DSSE, LARGEST_KEY, EvidenceError, Refused, archive, dsse, keys, read_file
 from cjsm_connect.evidence.statement import Predicate, moment
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify_files
+from cjsm_connect.printable import shown
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import Catalogue
 
@@ -264,4 +266,4 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[s
 
 def as_json(record: Record) -> str:
     """The decision record as one JSON document."""
-    return json.dumps(record.plain(), indent=1, ensure_ascii=False)
+    return printable.as_json(record.plain(), indent=1)

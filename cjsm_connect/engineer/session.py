@@ -11,7 +11,7 @@ from typing import Any
 
 from cjsm_connect.engineer.line import Line, Reply, Trouble, opened
 from cjsm_connect.engineer.targets import Target
-from cjsm_connect.evidence import shown
+from cjsm_connect.printable import shown
 from cjsm_connect.remote import handshake
 
 

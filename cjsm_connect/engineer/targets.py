@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
-from cjsm_connect.evidence import shown
 from cjsm_connect.organisation import addresses, strangers, values
+from cjsm_connect.printable import shown
 from cjsm_connect.results import CjsmError, inputs
 
 PORT = 25

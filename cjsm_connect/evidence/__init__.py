@@ -26,14 +26,6 @@ class Refused(CjsmError):
     """A bundle, or a part of it, is not what a bundle must be. The message says what was expected and found."""
 
 
-def shown(text: object, limit: int = 120) -> str:
-    """Text from a bundle, fit for a terminal: one line, no control characters, shortened."""
-    plain = str(text)[: limit + 1]
-    if not plain.isprintable():
-        plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in plain)
-    return plain if len(plain) <= limit else plain[:limit] + "..."
-
-
 def read_file(path: Path, limit: int) -> bytes:
     """A file given on the command line, and one byte more than the limit at most.
 

@@ -14,7 +14,9 @@ import tarfile
 from collections.abc import Collection, Container, Mapping
 from datetime import datetime
 
-from . import EvidenceError, Refused, shown
+from cjsm_connect.printable import shown
+
+from . import EvidenceError, Refused
 
 MOST_BYTES = 32 * 2**20  # a bundle of three hosts has about one
 MOST_FILES = 256

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import Refused, shown
+from cjsm_connect.printable import shown
+
+from . import Refused
 from .strict_json import parse, readable
 
 COMMITMENTS = "commitments.json"

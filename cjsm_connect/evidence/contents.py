@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cjsm_connect.organisation import Organisation
+from cjsm_connect.printable import lines
 from cjsm_connect.results import Run
 
 from . import host_keys
@@ -54,7 +55,7 @@ def gather(run: Run, observation: Mapping[str, Any], organisation: Organisation)
         "domains.txt": domains,
     }
     plain = texts | firewalls(observation) | transcripts(observation, organisation)
-    files |= {name: text.encode("utf-8", "backslashreplace") for name, text in plain.items()}
+    files |= {name: lines(text).encode() for name, text in plain.items()}
     return Material(found, keys, software, texts, hashlib.sha256(domains).hexdigest(), files)
 
 

@@ -9,7 +9,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from . import DSSE, Refused, shown
+from cjsm_connect.printable import shown
+
+from . import DSSE, Refused
 from .keys import key_identifier
 from .strict_json import parse_object, readable
 

@@ -20,9 +20,10 @@ from pydantic import (
     ValidationError,
 )
 
+from cjsm_connect.printable import shown
 from cjsm_connect.results import Run, Status
 
-from . import STATEMENT, EvidenceError, Refused, shown
+from . import STATEMENT, EvidenceError, Refused
 from .archive import MOST_FILES
 from .strict_json import canonical, parse_object
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import rfc8785
 
-from . import EvidenceError, Refused, shown
+from cjsm_connect.printable import as_json, shown
+
+from . import EvidenceError, Refused
 
 MOST_BYTES = 8 * 2**20  # what is parsed when a bundle is verified: statement, envelope, results
 # the results of three hosts have 4,500; a value of a few bytes takes over a hundred once it is parsed
@@ -30,10 +32,10 @@ def canonical(value: Any) -> bytes:
 def readable(value: Any) -> bytes:
     """JSON for people and programs: sorted, indented, always the same for the same value.
 
-    Bytes of a host that are not UTF-8 arrive here as lone surrogates; they leave as JSON escapes.
+    Bytes of a host that are not UTF-8 arrive here as lone surrogates; they and what a terminal would obey leave as JSON
+    escapes.
     """
-    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    return as_json(value, sort_keys=True, indent=1, allow_nan=False).encode("utf-8") + b"\n"
 
 
 def parse(data: bytes, name: str) -> Any:

@@ -13,7 +13,9 @@ from rfc3161_client import TimestampRequestBuilder, VerificationError, VerifierB
 from rfc3161_client.base import HashAlgorithm
 from rfc3161_client.tsp import PKIStatus, TimeStampRequest, TimeStampResponse
 
-from . import TIMESTAMP, EvidenceError, Refused, shown
+from cjsm_connect.printable import shown
+
+from . import TIMESTAMP, EvidenceError, Refused
 
 MOST_BYTES = 2**16
 """A token with its certificates has about five thousand bytes."""

@@ -12,10 +12,11 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cjsm_connect.printable import shown
 from cjsm_connect.results import Status
 from cjsm_connect.results.catalogue import edition
 
-from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, TIMESTAMP, Refused, archive, cms, dsse, keys, shown, timestamps
+from . import CMS, DSSE, SIGNATURE_FILES, STATEMENT, TIMESTAMP, Refused, archive, cms, dsse, keys, timestamps
 from .keys import LONGEST_NAME
 from .statement import LONGEST_VALIDITY_DAYS, Statement, moment, read, timestamp
 from .strict_json import parse_object

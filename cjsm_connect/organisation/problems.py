@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time
 
+from cjsm_connect.printable import as_json, escaped
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.inputs import MOST_TOLD, and_more
 
@@ -27,7 +27,7 @@ class Problem:
 
     def __str__(self) -> str:
         key = self.key if len(self.key) <= LONGEST_KEY else f"{self.key[:LONGEST_KEY]}..."
-        return f"{self.file}: {key}: found {self.found}; expected {self.expected}"
+        return escaped(f"{self.file}: {key}: found {self.found}; expected {self.expected}")
 
 
 class OrganisationError(CjsmError):
@@ -56,7 +56,7 @@ def shown(value: object) -> str:
         return value.isoformat()
     text = str(value)
     shortened = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-    return json.dumps(shortened, ensure_ascii=False) if isinstance(value, str) else shortened
+    return as_json(shortened) if isinstance(value, str) else shortened
 
 
 def shown_at(key: str, value: object) -> str:

@@ -14,7 +14,10 @@ from typing import Any
 
 from cjsm_connect.results import CjsmError
 
+HERE = Path(__file__).parent
 MARK = "CJSM-ANSWER "
+SHARED = "\nfrom cjsm_connect.printable import "
+"""The one module that programs of hosts have in common with the rest."""
 
 _LOADER = """\
 import json, sys, types
@@ -86,6 +89,8 @@ def program(modules: Sequence[str], entry: str, arguments: dict[str, Any], apart
     packages = ["cjsm_connect", "cjsm_connect.remote"]
     packages += [f"cjsm_connect.remote.{name.rpartition('.')[0]}" for name in modules if "." in name]
     sources = [(f"cjsm_connect.remote.{name}", _source(name)) for name in modules]
+    if any(SHARED in source for _, source in sources):
+        sources.insert(0, ("cjsm_connect.printable", _source("printable", HERE.parent)))
     call = [list(dict.fromkeys(packages)), sources, f"cjsm_connect.remote.{entry}", arguments, MARK, apart]
     return f"{_LOADER}_main(*json.loads({json.dumps(call)!r}))\n"
 
@@ -123,7 +128,7 @@ def _unpacked(text: str) -> Any:
 
 
 @cache
-def _source(name: str) -> str:
-    text = (Path(__file__).parent / f"{name.replace('.', '/')}.py").read_text()
+def _source(name: str, folder: Path = HERE) -> str:
+    text = (folder / f"{name.replace('.', '/')}.py").read_text()
     # annotations are never evaluated there, and the import would be a tenth of a program that only looks
     return text.replace("\nfrom typing import Any\n", "\n\n")

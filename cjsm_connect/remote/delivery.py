@@ -15,8 +15,8 @@ from email import message_from_bytes
 from email.policy import default
 from typing import Any
 
+from cjsm_connect.printable import SAID, shown
 from cjsm_connect.remote import common, messages
-from cjsm_connect.remote.smtp import printable
 
 POLL_SECONDS = 0.5
 BEFORE = 60  # seconds: handed in with the other tries, at most so long ago
@@ -37,7 +37,7 @@ def submit(arguments: dict[str, Any]) -> dict[str, Any]:
         done = subprocess.run(argv, input=message, capture_output=True, timeout=20, env=common.ENVIRONMENT, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"could_not_tell": "sendmail: %s" % error}
-    said = printable(done.stderr.decode("utf-8", "replace"))
+    said = shown(done.stderr.decode("utf-8", "replace"), SAID)
     lines = [] if done.returncode else _settled_lines(arguments)
     return {"exit_code": done.returncode, "errors": said, "log": lines, **messages.fingerprint(message)}
 
@@ -54,7 +54,7 @@ def _settled_lines(arguments: dict[str, Any], usual: float = 8) -> list[str]:
     while True:
         lines = _lines_about(identifier, since)
         if _settled(lines) or patience.over:
-            return [printable(line) for line in lines[-20:]]
+            return [shown(line, SAID) for line in lines[-20:]]
         time.sleep(POLL_SECONDS)
 
 
@@ -105,8 +105,8 @@ def mailbox(arguments: dict[str, Any]) -> dict[str, Any]:
         message = _message(folder, identifier)
         if message:
             parsed = message_from_bytes(message, policy=default)
-            headers = {name: printable(str(parsed.get(name, ""))) for name in SHOWN_HEADERS}
-            received = [printable(str(value)) for value in parsed.get_all("Received", [])[:MOST_HOPS]]
+            headers = {name: shown(parsed.get(name, ""), SAID) for name in SHOWN_HEADERS}
+            received = [shown(value, SAID) for value in parsed.get_all("Received", [])[:MOST_HOPS]]
             return {"found": True, "headers": headers, "received": received, **messages.fingerprint(message)}
         if patience.over:
             return {"found": False, "folder": folder}

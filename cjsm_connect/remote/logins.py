@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from cjsm_connect.printable import SAID, shown
 from cjsm_connect.remote import common
-from cjsm_connect.remote.smtp import printable
 
 SECONDS = 15
 
@@ -31,5 +31,5 @@ def offered(arguments: dict[str, Any]) -> dict[str, Any]:
         return {"methods": ["none"]}
     refused = re.search(r"Permission denied \(([a-z0-9@.,-]*)\)", said)
     if not refused:
-        return {"could_not_tell": "ssh: %s" % printable(said.strip() or "ended with %d" % code)}
+        return {"could_not_tell": "ssh: %s" % shown(said.strip() or "ended with %d" % code, SAID)}
     return {"methods": sorted(filter(None, refused.group(1).split(",")))}

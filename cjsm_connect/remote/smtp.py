@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from cjsm_connect.printable import SAID, shown
 from cjsm_connect.remote import common, handshake, messages
 
 CONNECT_SECONDS = 3
@@ -22,7 +23,6 @@ DATA_SECONDS = 30
 RETRY_SECONDS = 1
 LONGEST_LINE = 2048  # RFC 5321, 4.5.3.1.5 asks for 512
 MOST_LINES = 100
-SHOWN = 300
 
 
 class CouldNotTell(Exception):
@@ -31,12 +31,6 @@ class CouldNotTell(Exception):
 
 class Ended(Exception):
     """The other side ended the session; what was said until then are the facts."""
-
-
-def printable(text: str) -> str:
-    """What a stranger said, cut and without control characters, safe for a terminal and a report."""
-    cut = text[:SHOWN]
-    return "".join(letter if letter.isprintable() else "\\x%02x" % ord(letter) for letter in cut)
 
 
 def connect(arguments: dict[str, Any]) -> tuple[str, socket.socket | None]:
@@ -91,7 +85,7 @@ class Session:
             self.lines.append(line[4:])
             if len(self.lines) > MOST_LINES:
                 raise CouldNotTell("a reply of more than %d lines" % MOST_LINES)
-        self.replies.append({"command": command, "code": int(line[:3]), "text": printable(" / ".join(self.lines))})
+        self.replies.append({"command": command, "code": int(line[:3]), "text": shown(" / ".join(self.lines), SAID)})
         return int(line[:3])
 
     def _line(self, deadline: float, command: str) -> str:
@@ -102,7 +96,7 @@ class Session:
         raw, _, self._unread = self._unread.partition(b"\n")
         line = raw.decode("utf-8", "replace").rstrip("\r")
         if not re.match(r"[2-5][0-9][0-9]( |-|$)", line):
-            raise CouldNotTell("this is not an SMTP reply: %s" % printable(line))
+            raise CouldNotTell("this is not an SMTP reply: %s" % shown(line, SAID))
         return line
 
     def _received(self, deadline: float, command: str) -> bytes:

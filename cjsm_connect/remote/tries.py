@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any, Callable
 
+from cjsm_connect.printable import SAID, shown
 from cjsm_connect.remote import common, delivery, logins, names, scanning, smtp, smuggling
 
 SECONDS = 40  # for all of them together: two attempts of the slowest session
@@ -62,7 +63,7 @@ def _record(each: dict[str, Any], outcomes: dict[str, dict[str, Any]]) -> None:
         outcome = KINDS[each["kind"]](each["arguments"])
         outcomes[each["id"]] = {**outcome, "seconds": round(time.monotonic() - begun, 2)}
     except Exception as error:  # a mistake of ours in one try is told there, and is no verdict
-        outcomes[each["id"]] = {"could_not_tell": "%s: %s" % (type(error).__name__, smtp.printable(str(error)))}
+        outcomes[each["id"]] = {"could_not_tell": "%s: %s" % (type(error).__name__, shown(error, SAID))}
 
 
 def main(arguments: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from cjsm_connect.application.answers import Answer, Known, answers, sections_of
 from cjsm_connect.application.forms import form
 from cjsm_connect.desired.render import TEMPLATES
 from cjsm_connect.organisation import Organisation
+from cjsm_connect.printable import lines
 from cjsm_connect.results import Requirement, Result, Run, Severity, Status, counts_against, worst
 from cjsm_connect.results.catalogue import PREREQUISITES
 
@@ -222,9 +223,7 @@ def _source(content: str) -> str:
 
 def visible(value: Any) -> Any:
     """Text with every control, invisible or direction-changing character written out (Trojan Source attack)."""
-    if type(value) is not str or value.isprintable():
-        return value
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in value)
+    return lines(value) if type(value) is str else value
 
 
 def _moment(text: str) -> str:

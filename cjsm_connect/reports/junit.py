@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from cjsm_connect.printable import everywhere
 from cjsm_connect.results import Result, Run, Status, counts_against
 
 PROPERTIES = ("requirement", "status", "severity", "subject", "vantage", "impact", "expected", "observed", "remedy")
@@ -31,7 +32,8 @@ KINDS = {
 
 
 def xml(run: Run) -> str:
-    """The whole run as one test suite."""
+    """The whole run as one test suite. XML 1.0 cannot hold control characters in any spelling."""
+    run = everywhere(run)
     root = Element("testsuites", name="cjsm check")
     suite = SubElement(root, "testsuite", name=run.organisation, timestamp=run.started, time=f"{_seconds(run):.0f}")
     suite.attrib.update(_counts(run.results))

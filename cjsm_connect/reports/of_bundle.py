@@ -14,11 +14,12 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # typing has one that pydantic can use from Python 3.12 on
 
-from cjsm_connect.evidence import Refused, shown
+from cjsm_connect.evidence import Refused
 from cjsm_connect.evidence.redaction import RECORD as REDACTED
 from cjsm_connect.evidence.statement import Predicate, timestamp
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.organisation.recorded import recorded
+from cjsm_connect.printable import shown
 from cjsm_connect.results import Run
 from cjsm_connect.results.catalogue import Catalogue
 from cjsm_connect.results.stored import run_of

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from cjsm_connect.printable import escaped, everywhere
 from cjsm_connect.results import Impact, Requirement, Result, Run, Status, worst
 
 VERSION = "1.2.1"
@@ -22,6 +23,7 @@ Document = dict[str, Any]
 
 def documents(run: Run, requirements: Mapping[str, Requirement]) -> dict[str, Document]:
     """The three documents by their names in the bundle; they refer to each other by these."""
+    run = everywhere(run)
     return {CATALOGUE: catalogue(run, requirements), PLAN: plan(run), RESULTS: assessment_results(run, requirements)}
 
 
@@ -176,7 +178,7 @@ def _property(name: str, value: str) -> Document:
 
 def _line(text: str) -> str:
     """Text on one line that is not empty; OSCAL's titles and values want that."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or "-"
+    return escaped(" ".join(text.split())) or "-"
 
 
 def _of(run: Run, *parts: str) -> str:

@@ -5,6 +5,8 @@ Compared with an earlier run: what changed, then of that what needs attention in
 
 from __future__ import annotations
 
+import io
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,10 +16,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cjsm_connect.printable import everywhere
 from cjsm_connect.results import Result, Run, Status, worst
 from cjsm_connect.results.acceptance import IN_FORCE
 from cjsm_connect.results.catalogue import PREREQUISITES, Catalogue
 from cjsm_connect.results.changes import Changes
+from cjsm_connect.terminal import ours
 
 STYLES = {
     Status.PASS: "green",
@@ -38,9 +42,18 @@ def show(
     run: Run, catalogue: Catalogue, changes: Changes | None = None, *, terminal: bool, colour: bool = True
 ) -> None:
     """Print a run on standard output; without `colour` no escape sequence. What hosts said is text, never markup."""
-    width = None if terminal else _PLAIN_WIDTH
-    console = Console(width=width, highlight=False, markup=False, emoji=False, color_system="auto" if colour else None)
-    console.print(Group(*rendered(run, catalogue, changes)))
+    page = io.StringIO()
+    console = Console(
+        file=page,
+        force_terminal=terminal or None,
+        width=None if terminal else _PLAIN_WIDTH,
+        color_system="auto" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(Group(*rendered(everywhere(run), catalogue, everywhere(changes))))
+    sys.stdout.write(ours(page.getvalue()))
 
 
 def rendered(run: Run, catalogue: Catalogue, changes: Changes | None = None) -> Iterator[ConsoleRenderable]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from cjsm_connect.printable import one_line
 from cjsm_connect.results import Check, CjsmError, Requirement, Result, Status
 
 LONGEST = 600  # characters of expected and observed; what a host says is never trusted to be short
@@ -98,7 +99,5 @@ def result(  # noqa: PLR0913, PLR0917 - one parameter for each thing that only t
 
 
 def readable(value: object) -> str:
-    """Text that may have come from a host, on one line, without control characters, and short."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(value))
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text)} characters)"
+    """Text that may have come from a host, on one line and short."""
+    return one_line(value, LONGEST)

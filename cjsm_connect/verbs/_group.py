@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cjsm_connect import __version__, ending
+from cjsm_connect import __version__, ending, terminal
 from cjsm_connect.results import CjsmError
 from cjsm_connect.rooms import CLONE
 from cjsm_connect.verbs._terminal import tell
@@ -96,6 +96,10 @@ class Verbs(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Translate errors once, at the edge: whatever prevents the verb is a message and exit code 2, and 1 is kept
         for findings."""
+        with terminal.guarded():
+            self._main(*args, **kwargs)
+
+    def _main(self, *args: Any, **kwargs: Any) -> NoReturn:
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except CjsmError as error:

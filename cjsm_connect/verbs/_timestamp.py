@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cjsm_connect.evidence import CMS, TIMESTAMP, EvidenceError, shown, timestamps
+from cjsm_connect.evidence import CMS, TIMESTAMP, EvidenceError, timestamps
+from cjsm_connect.printable import shown
 from cjsm_connect.results import CjsmError, inputs
 
 SECONDS = 15  # for the whole answer, however slowly it drips

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from cjsm_connect.application.answers import Known, Origin, top
 from cjsm_connect.application.filled import Application, Filled, Listed
 from cjsm_connect.application.observed import Observed
 from cjsm_connect.organisation import Draft
+from cjsm_connect.printable import as_json
 from cjsm_connect.results import CjsmError, inputs
 from cjsm_connect.results.catalogue import load
 from cjsm_connect.verbs import _example, _observed
@@ -63,7 +63,7 @@ def command(rooms: Any, /, bundle: Path | None, org: Path | None, output: Path |
     found = _filled(draft, observed, place, rooms.root, now)
     pack.write(place, {**_files(found, place), **(_printed(found) if asked["paper"] else {})})
     if asked["as_json"]:
-        click.echo(json.dumps(filled.plain(found), indent=1, ensure_ascii=False))
+        click.echo(as_json(filled.plain(found), indent=1))
     else:
         click.echo("\n".join(_told(found, place)))
     click.echo(_next(found, place), err=True)
@@ -139,7 +139,7 @@ def _files(found: Application, place: Path) -> dict[str, bytes]:
     """The files of the pack. Without a usable list the last one is kept to compare with: nobody leaves by a mistake."""
     from cjsm_connect.reports import application as pages
 
-    files = {"application.json": json.dumps(filled.plain(found), indent=1, ensure_ascii=False).encode()}
+    files = {"application.json": as_json(filled.plain(found), indent=1).encode()}
     for page in pages.documents(found):
         files[f"{page.file}.html"] = pages.as_html(page, found).encode()
         files[f"{page.file}.txt"] = pages.as_text(page, found).encode()

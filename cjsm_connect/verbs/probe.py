@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 import click
 
+from cjsm_connect import printable, terminal
 from cjsm_connect.engineer import against, campaign, ciphers, claims, probe, targets
 from cjsm_connect.engineer.claims import Claims
 from cjsm_connect.engineer.described import described, found_something
@@ -172,7 +172,8 @@ async def _told(answers: AsyncIterator[dict[str, Any]], number: int, out: Path |
     with ExitStack() as stack:
         file = _opened(out, stack) if out else None
         many = number > 1 and not as_json and sys.stderr.isatty()
-        bar = stack.enter_context(click.progressbar(length=number, label="targets", file=sys.stderr)) if many else None
+        drawn = click.progressbar(length=number, label="targets", file=terminal.bare(sys.stderr))
+        bar = stack.enter_context(drawn) if many else None
         async for facts in answers:
             good += not found_something(facts)
             _tell(facts, file, as_json)
@@ -190,11 +191,11 @@ def _opened(out: Path, stack: ExitStack) -> IO[str]:
 
 
 def _tell(facts: dict[str, Any], file: IO[str] | None, as_json: bool) -> None:
-    line = json.dumps(facts, ensure_ascii=False)
+    line = printable.as_json(facts)
     if file:
         file.write(line + "\n")
         file.flush()
     if as_json:
         click.echo(line)
     elif not file:
-        click.echo("\n".join(described(facts)))
+        click.echo("\n".join(map(printable.escaped, described(facts))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from cjsm_connect import printable, terminal
 from cjsm_connect.engineer import overview
 from cjsm_connect.engineer.criteria import SHIPPED, load
 from cjsm_connect.engineer.judgement import Decision
@@ -19,7 +19,7 @@ from cjsm_connect.results import CjsmError
 from cjsm_connect.results import catalogue as catalogues
 
 PATH = click.Path(path_type=Path)
-ENCODING, ODD = "utf-8", "backslashreplace"  # a file name need not be UTF-8
+ENCODING = "utf-8"
 
 
 @click.command("review")
@@ -46,7 +46,7 @@ def command(rooms: Any, /, bundles: tuple[Path, ...], out: Path | None, as_data:
     if out:
         _write(out, records, desk, now)
     if as_data:
-        click.echo(json.dumps(_data(records, desk, now), indent=1, ensure_ascii=False))
+        click.echo(printable.as_json(_data(records, desk, now), indent=1))
     else:
         click.echo("\n".join(_lines(records)))
     click.echo(_next(records, out), err=True)
@@ -70,24 +70,29 @@ def _all(desk: Desk, files: Sequence[Path]) -> list[Record]:
     records = reviewed(desk, files)
     if len(files) < 20 or not sys.stderr.isatty():
         return list(records)
-    with click.progressbar(records, length=len(files), label="bundles", file=sys.stderr) as shown:
+    with click.progressbar(records, length=len(files), label="bundles", file=terminal.bare(sys.stderr)) as shown:
         return list(shown)
 
 
 def _lines(records: Sequence[Record]) -> list[str]:
     """One record in full, several in a line each."""
     if len(records) == 1:
-        first, *rest = overview.described(records[0])
+        first, *rest = _text(records[0])
         return [click.style(first, fg=overview.COLOURS[records[0].decision], bold=True), *rest]
     rows = [_row(record) for record in records]
     return [*rows, "", *(f"{number:>6} {decision}" for decision, number in overview.counts(records))]
+
+
+def _text(record: Record) -> list[str]:
+    return [printable.escaped(line) for line in overview.described(record)]
 
 
 def _row(record: Record) -> str:
     word = click.style(f"{record.decision:<24}", fg=overview.COLOURS[record.decision])
     why = overview.because(record)
     more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
-    return f"{word}  {record.organisation or 'not known'}  {record.bundle}  {why[0] + more if why else ''}".rstrip()
+    said = f"  {record.organisation or 'not known'}  {record.bundle}  {why[0] + more if why else ''}".rstrip()
+    return f"{word}{printable.escaped(said)}"
 
 
 def _data(records: Sequence[Record], desk: Desk, now: datetime) -> dict[str, Any]:
@@ -110,9 +115,11 @@ def _write(folder: Path, records: Sequence[Record], desk: Desk, now: datetime) -
     try:
         folder.mkdir(parents=True)
         for name, record in zip(names, records, strict=True):
-            (folder / f"{name}.json").write_text(as_json(record) + "\n", ENCODING, ODD)
-            (folder / f"{name}.txt").write_text("\n".join(overview.described(record)) + "\n", ENCODING, ODD)
-        (folder / "overview.html").write_text(page, ENCODING, ODD)
+            (folder / f"{name}.json").write_text(as_json(record) + "\n", ENCODING)
+            (folder / f"{name}.txt").write_text(
+                "\n".join(map(printable.escaped, overview.described(record))) + "\n", ENCODING
+            )
+        (folder / "overview.html").write_text(page, ENCODING)
     except OSError as error:
         raise CjsmError(f"--out {folder}: expected a new folder that can be written; {error.strerror}") from error
 

@@ -18,12 +18,12 @@ from cjsm_connect.evidence import (
     commitments,
     keys,
     read_file,
-    shown,
     timestamps,
 )
 from cjsm_connect.evidence.statement import Predicate, timestamp
 from cjsm_connect.evidence.verification import Reader, Verification
 from cjsm_connect.evidence.verification import verify as verify_bundle
+from cjsm_connect.printable import escaped, shown
 from cjsm_connect.results import Status
 from cjsm_connect.results import catalogue as catalogues
 
@@ -91,7 +91,10 @@ def described(found: Verification, fingerprint: str) -> list[str]:
     if found.genuine:
         lines = [click.style("GENUINE: both signatures and every file are as signed", fg="green", bold=True)]
     else:
-        lines = [click.style("REFUSED", fg="red", bold=True), *(f"  - {problem}" for problem in found.problems)]
+        lines = [
+            click.style("REFUSED", fg="red", bold=True),
+            *(f"  - {escaped(one)}" for one in found.problems),
+        ]
     lines.append(f"  key            {fingerprint}")
     if found.statement:
         lines += [*_facts(found.statement.predicate), f"  {'timestamp':<14} {_timestamp(found)}"]
@@ -130,9 +133,8 @@ def _next(found: Verification, bundle: Path, nonce: str | None) -> str:
         return "Ask the organisation for a new bundle: cjsm evidence --nonce YOUR-OWN-TEXT"
     if nonce is None and found.statement and found.statement.predicate.nonce:
         return "The nonce in it was not compared: give yours with --nonce"
-    return (
-        f"Compare the key with the hand-signed sheet, then read the report: tar -xOf {bundle} report.html > report.html"
-    )
+    reading = f"tar -xOf {escaped(bundle)} report.html > report.html"
+    return f"Compare the key with the hand-signed sheet, then read the report: {reading}"
 
 
 def _now() -> datetime:

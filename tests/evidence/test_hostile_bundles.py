@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from cjsm_connect.bench import hostile
-from cjsm_connect.evidence import STATEMENT, EvidenceError, archive, shown, statement
+from cjsm_connect.evidence import STATEMENT, EvidenceError, archive, statement
 from cjsm_connect.evidence.strict_json import parse
 from cjsm_connect.evidence.verification import verify
+from cjsm_connect.printable import shown
 from tests.evidence.samples import NOW, genuine, key, packed, signed
 
 PUBLIC = key().private.public_key()

@@ -174,7 +174,7 @@ def test_what_a_host_says_cannot_become_markup() -> None:
 
 def test_letters_that_hide_or_reverse_text_are_written_out() -> None:
     text = page(run(result("tls.inner", Status.FAIL, observed="\u202edettimrep\u200b\x1b[1m")))
-    assert "\\u202edettimrep\\u200b\\u001b[1m" in text
+    assert "\\u202edettimrep\\u200b\\x1b[1m" in text
     assert "\u202e" not in text
 
 

@@ -63,5 +63,5 @@ def test_what_was_not_seen_is_an_error_and_what_was_not_tried_is_not_tested() ->
 
 
 def test_what_a_host_said_becomes_one_short_line_without_control_characters() -> None:
-    assert readable("220 relay\r\n\x1b[2Jgone\u202e") == "220 relay [2Jgone"
+    assert readable("220 relay\r\n\x1b[2Jgone\u202e") == "220 relay \\x1b[2Jgone\\u202e"
     assert len(readable("x" * 100_000)) < LONGEST + 40
