@@ -15,6 +15,7 @@ from cjsm_connect.results import Impact, Requirement, Result, Run, Severity, Sta
 from tests.made_up import authority, organisation
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+KEY_MADE = NOW  # whatever a test puts in the place of NOW
 PASSPHRASE = "correct horse battery staple"
 HOST_KEY = base64.b64encode(b"a made-up host key").decode()
 
@@ -153,7 +154,7 @@ def other_key() -> keys.EvidenceKey:
 
 def _new_key() -> keys.EvidenceKey:
     with TemporaryDirectory() as folder:
-        return keys.create(Path(folder), "Exampleshire Council", PASSPHRASE, NOW)
+        return keys.create(Path(folder), "Exampleshire Council", PASSPHRASE, KEY_MADE)
 
 
 def material(made: Run | None = None, seen: Mapping[str, Any] | None = None) -> contents.Material:
