@@ -5,7 +5,6 @@ What somebody else put into it (the scan of a signed sheet) is never removed: th
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
