@@ -54,6 +54,34 @@ def _time(seconds: float) -> str:
 
 
 @check(
+    "relay.runs",
+    requirement="relay.configuration",
+    role=MAIL_HOSTS,
+    title="Postfix's master process runs and listens on everything that master.cf names",
+    remedy="systemctl restart postfix; journalctl -u 'postfix*' says why it ended",
+)
+def test_runs(seen: Seen, verdict: Verdict) -> None:
+    # systemd's word is not asked: Debian 12's postfix.service is active whatever becomes of Postfix
+    running = [one["name"] for one in seen.fact("system", "processes") if one["name"] in ("master", "qmgr")]
+    verdict(
+        {"master", "qmgr"} <= set(running), expected="master and qmgr run", observed=", ".join(running) or "neither"
+    )
+    ports = {int(row["port"]) for row in seen.fact("system", "listeners") if "master" in row["processes"]}
+    silent = [name for name in inet_services(seen) if _port(name) and _port(name) not in ports]
+    observed = f"nobody listens for {', '.join(silent)}" if silent else f"listens on {len(ports)} ports"
+    verdict(not silent, expected="master listens for every service of master.cf", observed=observed)
+
+
+PORTS = {"smtp": 25, "smtps": 465, "submission": 587, "submissions": 465}  # services(5)
+
+
+def _port(service: str) -> int:
+    """The port of a service of master.cf, `[ADDRESS:]PORT/inet`; 0 for a name that only the host can look up."""
+    name = service.rpartition("/")[0].rpartition(":")[2]
+    return int(name) if name.isdigit() else PORTS.get(name, 0)
+
+
+@check(
     "relay.only-declared-listeners",
     requirement="relay.configuration",
     role="relay",

@@ -275,7 +275,7 @@ def _passwords(organisation: Organisation) -> Iterator[File]:
 
 
 def _health(organisation: Organisation, host: Host) -> Iterator[Health]:
-    yield Health("Postfix runs", "unit_active", (("unit", "postfix.service"),))
+    yield Health("Postfix runs", "postfix_runs")
     own, cjsm = f"postmaster@{organisation.domains.names[0]}", f"postmaster@{CJSM_DOMAINS[0]}"
     if host.role == "relay" and hub_is_open(organisation, host):
         at = (str(hub_side_address(organisation, host)), organisation.hub.listen_port)

@@ -130,9 +130,9 @@ def act(action: str, unit: str) -> None:
 
 
 def said(unit: str) -> str:
-    """The last lines of a unit's journal."""
+    """The last lines of a unit's journal, as one."""
     _, lines, _ = common.attempt(["journalctl", "--no-pager", "-n", "5", "-o", "cat", "-u", unit])
-    return lines.strip()[-600:]
+    return "; ".join(lines.strip().splitlines())[-600:]
 
 
 def note(service: dict[str, Any]) -> None:

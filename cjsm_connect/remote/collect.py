@@ -104,6 +104,10 @@ def packages(names: list[str]) -> dict[str, str]:
     return {row[0].partition(":")[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
 
 
+# Debian 12's postfix.service runs /bin/true and is active whatever becomes of Postfix: postfix@-.service is what runs. So
+# the process counts that the unit stands for: its PID file, and its name in proc_pid_comm(5)
+STANDS_FOR = {"postfix.service": ("/var/spool/postfix/pid/master.pid", "master")}
+
 PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic"
 
 
@@ -117,7 +121,17 @@ def units(wanted: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
     for name, block in zip(wanted, out.split("\n\n")):
         shown = dict(line.partition("=")[::2] for line in block.splitlines())
         found[name] = unit(shown, wanted[name], loaded.get(name, {}))
+        if name in STANDS_FOR and found[name]["active"] == "active" and not process_of(name):
+            found[name]["active"] = "failed"
     return found
+
+
+def process_of(unit: str) -> str:
+    """The id of the process that a unit of STANDS_FOR stands for, "" when it does not run."""
+    path, name = STANDS_FOR[unit]
+    number = common.read(path).strip()
+    runs = number.isdigit() and common.read("/proc/%s/comm" % number).strip() == name
+    return number if runs else ""
 
 
 def unit(shown: dict[str, str], watches: list[str], loaded: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def patiently(item: dict[str, Any]) -> str:
 
 
 PROBES = {
+    "postfix_runs": health_mail.postfix_runs,
     "smtp_banner": health_mail.banner,
     "smtp_listener": health_mail.listener,
     "postfix_setting": health_mail.setting,

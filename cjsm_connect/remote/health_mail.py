@@ -5,9 +5,15 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from cjsm_connect.remote import common, smtp
+from cjsm_connect.remote import collect, common, smtp
 
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+
+
+def postfix_runs(_arguments: dict[str, Any]) -> None:
+    """Postfix's master process runs, whatever systemd thinks of postfix.service. No arguments."""
+    if not collect.process_of("postfix.service"):
+        raise common.Failed("expected Postfix's master process, found none; look: journalctl -u 'postfix*'")
 
 
 def banner(arguments: dict[str, Any]) -> None:
