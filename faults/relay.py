@@ -7,9 +7,6 @@ from faults.connection import HUB_SIDE, INNER_SIDE, configure, override, service
 from faults.domains import HUB, edit
 
 MAIN = "/etc/postfix/main.cf"
-POSTFIX = "postfix.service"
-# Debian 12's own (postfix 3.7.11)
-STUB = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecReload=/bin/true\n"
 OLD_ENOUGH = 4  # seconds: what is edited while Postfix starts may have been read
 SPOOL = "/var/spool/postfix"
 MASTER = "/etc/postfix/master.cf"
@@ -261,28 +258,6 @@ def misspelled(host: Patient) -> None:
     host.write(MAIN, host.read(MAIN) + "smtp_tls_securty_level = secure\n")
     host.reload_postfix()
     assert "smtp_tls_securty_level" in host.run(["postconf", "-n"]).stderr
-
-
-@fault(
-    "relay.stub-is-active",
-    host="mail",
-    violates="relay.configuration",
-    entails={
-        "connection.hub-can-deliver": "the relay asks the mail server whether a recipient is there",
-        "connection.inner-hop": "nobody listens on the mail server",
-        "connection.mail-both-ways": "nobody takes the mail server's mail any more",
-        "connection.public-side": "nor does anybody take ordinary mail",
-        "tls.presented": "nobody presents the mail server's certificate",
-    },
-)
-def stub_is_active(host: Patient) -> None:
-    """Postfix has died, and its unit, a stub as in Debian 12, is active all the same."""
-    host.run(["systemctl", "stop", "postfix.service"])
-    host.write(f"/etc/systemd/system/{POSTFIX}", STUB)
-    host.run(["systemctl", "daemon-reload"])
-    host.run(["systemctl", "start", POSTFIX])
-    assert host.run(["systemctl", "is-active", POSTFIX]).stdout.strip() == "active"
-    assert host.run(["pgrep", "-x", "master"], check=False).returncode
 
 
 @fault("relay.not-loaded", host="relay", violates="relay.configuration")

@@ -104,8 +104,8 @@ def packages(names: list[str]) -> dict[str, str]:
     return {row[0].partition(":")[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
 
 
-# Debian 12's postfix.service runs /bin/true and is active whatever becomes of Postfix: postfix@-.service is what runs. So
-# the process counts that the unit stands for: its PID file, and its name in proc_pid_comm(5)
+# Debian 12's postfix.service runs /bin/true and is active whatever becomes of Postfix: postfix@-.service is what runs.
+# So the process counts that the unit stands for: its PID file, and its name in proc_pid_comm(5)
 STANDS_FOR = {"postfix.service": ("/var/spool/postfix/pid/master.pid", "master")}
 
 PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic"

@@ -79,3 +79,21 @@ def test_mail_that_waits_and_days_of_certificates_are_told_with_the_drift(lab, c
     check[3] = str((certificates["hub"] + 1) * 86400)
     assert lab.exec("relay", check).returncode == 1
     assert found["firewall"]["queue"] is None and found["firewall"]["certificates"] == []
+
+
+# Debian 12's own postfix.service (postfix 3.7.11): Postfix itself runs in postfix@-.service
+STUB = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecReload=/bin/true\n"
+
+
+@pytest.mark.touches("mail")
+def test_a_unit_that_is_active_though_postfix_is_dead_is_told_by_status_check_and_apply(lab, cjsm):
+    lab.exec("mail", ["systemctl", "stop", "postfix.service"])
+    lab.exec("mail", ["tee", "/etc/systemd/system/postfix.service"], input=STUB)
+    lab.exec("mail", ["systemctl", "daemon-reload"])
+    lab.exec("mail", ["systemctl", "start", "postfix.service"])
+    assert lab.exec("mail", ["systemctl", "is-active", "postfix.service"]).stdout == "active\n"
+    assert "mail: postfix.service is failed; expected active and enabled" in cjsm("status").stdout
+    results = json.loads(cjsm("check", "--only", "relay", "--json").stdout)["results"]
+    assert [row["status"] for row in results if (row["check"], row["subject"]) == ("relay.runs", "mail")] == ["fail"]
+    applied = cjsm("apply", "--yes")  # this stub brings no Postfix, and nobody says that it did
+    assert applied.returncode and "postfix.service is failed" in applied.stderr
