@@ -18,7 +18,7 @@ from cjsm_connect.desired import Map, Settings, languages
 from cjsm_connect.desired.languages import APT, NFT, POSTFIX, SHELL, Language, Unwritable, Written, ssh_value, table_row
 from cjsm_connect.desired.render import TEMPLATES, _environment, template
 from deploys.connection import desired
-from tests.made_up import organisation
+from tests.made_up import lab_file, organisation
 
 LANGUAGES = {language.name: language for language in languages.TEMPLATES.values()}
 REFUSING = [language for language in LANGUAGES.values() if not language.quoted]
@@ -238,3 +238,10 @@ def test_what_means_more_in_a_regular_expression_is_no_name(name: str) -> None:
 
 def test_the_dots_of_a_name_are_dots() -> None:
     assert languages.regexp_literal("m\u00f4n.example") == "m\u00f4n" + r"\.example"
+
+
+def test_a_host_whose_name_has_a_hyphen_is_written_everywhere() -> None:
+    hosts = [{**host, "fqdn": f"{host['name']}-1.council.example"} for host in lab_file()["hosts"]]
+    made = organisation(hosts=hosts)
+    for host in made.hosts:
+        assert desired(made, host).files
