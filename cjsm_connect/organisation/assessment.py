@@ -58,12 +58,16 @@ FEW = 20  # staff, below which the 2009 paper says that an organisation "will no
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What is known of an organisation. `prerequisites` has each name of PREREQUISITES; `staff` None: not known."""
+    """What is known of an organisation. `prerequisites` has each name of PREREQUISITES; `staff` None: not known.
+
+    `described`: an organisation file exists already, finished or not.
+    """
 
     mail_server: MailServer
     microsoft_365: Extent
     staff: int | None
     prerequisites: Mapping[str, State]
+    described: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,7 @@ def _next_steps(answers: Answers, route: Route) -> Iterator[str]:
     if answers.microsoft_365 is Extent.UNKNOWN:
         yield "Find out whether Microsoft 365 holds some of the mailboxes: ask who administers the accounts"
     if route is Route.SERVER:
+        yield GO_ON if answers.described else WRITE_DOWN
         yield from SERVER_STEPS
 
 
@@ -176,8 +181,9 @@ ASK_FIRST = (
     "Ask the CJSM helpdesk whether new server connections are accepted: the service is being replaced in 2026, and no "
     "public paper says. Use the contact that the service publishes today, not one from an older paper"
 )
+WRITE_DOWN = "Write down the organisation: copy inventories/example and fill in organisation.toml, as far as you can"
+GO_ON = "Go on with organisation.toml, as far as you can: cjsm application names what is missing in it"
 SERVER_STEPS = (
-    "Write down the organisation: copy inventories/example and fill in organisation.toml, as far as you can",
     "Have a static public address that reaches the relay and from which it connects (Technical overview 2005, App. A)",
     "Name a sponsor (police, central government or NHS), an administrator, and who signs the terms by hand",
     "Collect every e-mail domain of the organisation, and who will use CJSM; then: cjsm application, which fills in "

@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from cjsm_connect.organisation.assessment import (
     State,
     assess,
 )
+from cjsm_connect.rooms import CLONE
+from cjsm_connect.verbs import _example
 
 YES = {"yes": State.MET, "no": State.GAP, "unknown": State.UNKNOWN}
 USED = ("organisation", "application", "declarations", "policy")
@@ -55,7 +57,7 @@ def command(rooms: Any, /, as_json: bool, org: Path | None, **given: Any) -> Non
     known, standing = _known(org, rooms.root)
     known |= {name: value for name, value in given.items() if value is not None}
     answers, standing = answered(known, standing)
-    found = assess(answers)
+    found = _with_place(assess(answers))
     if as_json:
         bases = {name: one.basis for name, one in standing.items()}
         click.echo(json.dumps({"answers": asdict(answers), "bases": bases, **asdict(found)}, indent=1))
@@ -74,8 +76,17 @@ def answered(known: Mapping[str, Any], standing: Mapping[str, Standing]) -> tupl
         Extent(known.get("microsoft_365", Extent.UNKNOWN)),
         known.get("staff"),
         {name: one.state for name, one in settled.items()},
+        known.get("described", False),
     )
     return answers, settled
+
+
+def _with_place(found: Assessment) -> Assessment:
+    """Where the example lies: in a clone where it is said to be, in an installed tool inside of it."""
+    if CLONE:
+        return found
+    place = str(_example.EXAMPLE)
+    return replace(found, next_steps=tuple(step.replace("inventories/example", place) for step in found.next_steps))
 
 
 def _said(state: State, found: Standing) -> Standing:
@@ -113,7 +124,7 @@ def _known(org: Path | None, root: Path) -> tuple[dict[str, Any], dict[str, Stan
     from cjsm_connect.organisation import read
     from cjsm_connect.organisation.example import own
     from cjsm_connect.results.catalogue import load
-    from cjsm_connect.verbs import _example, _last
+    from cjsm_connect.verbs import _last
     from cjsm_connect.verbs._organisation import chosen
 
     folder = chosen(org, root)
@@ -121,7 +132,8 @@ def _known(org: Path | None, root: Path) -> tuple[dict[str, Any], dict[str, Stan
     _tell(draft.problems)
     parts = draft.sections
     identity, cloud, policy = parts["organisation"], parts["application"], parts["policy"]
-    said = {"mail_server": identity.mail_server, "staff": identity.staff} if identity else {}
+    said: dict[str, Any] = {"described": True}
+    said |= {"mail_server": identity.mail_server, "staff": identity.staff} if identity else {}
     if cloud and cloud.microsoft_365 != Extent.UNKNOWN:
         said["microsoft_365"] = cloud.microsoft_365
     days = policy.declaration_days.value if policy else 0

@@ -151,3 +151,9 @@ def test_what_was_copied_from_the_example_is_named_and_declares_nothing(tmp_path
     assert set(json.loads(done.stdout)["answers"]["prerequisites"].values()) == {"unknown"}
     assert "cjsm: Still the example's, which belongs to nobody and counts as missing: " in done.stderr
     assert 'organisation.toml: organisation.name: "Example Borough Council"' in done.stderr
+
+
+def test_who_has_a_file_already_is_not_told_to_copy_the_example(council):
+    steps = " ".join(found("--org", council)["next_steps"])
+    assert "Go on with organisation.toml" in steps and "copy inventories/example" not in steps
+    assert "copy inventories/example" in " ".join(found(*ALL)["next_steps"])
