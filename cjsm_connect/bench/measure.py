@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from cjsm_connect.results import CjsmError
 
@@ -45,11 +47,26 @@ def said(argv: Sequence[str]) -> tuple[float, str]:
     Raises:
         CjsmError: it ended with an error.
     """
+    seconds, done = _run(argv)
+    return seconds, done.stderr
+
+
+def answered(argv: Sequence[str]) -> tuple[float, Any]:
+    """Seconds that one command took, and the JSON that it printed.
+
+    Raises:
+        CjsmError: it ended with an error.
+    """
+    seconds, done = _run(argv)
+    return seconds, json.loads(done.stdout)
+
+
+def _run(argv: Sequence[str]) -> tuple[float, subprocess.CompletedProcess[str]]:
     started = time.monotonic()
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CjsmError(f"{' '.join(argv)} ended with {done.returncode}: {(done.stderr or done.stdout)[-500:]}")
-    return time.monotonic() - started, done.stderr
+    return time.monotonic() - started, done
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-NAMES = ("apply", "checks", "review", "probe", "scan")
+NAMES = ("apply", "first", "checks", "review", "probe", "scan")
 
 
 @click.command("bench")
@@ -29,7 +29,7 @@ NAMES = ("apply", "checks", "review", "probe", "scan")
 def command(rooms: Any, /, name: str, as_json: bool, **asked: Any) -> None:
     """One measurement: medians, and ratios to peers in the same run.
 
-    `apply`, `checks` and `scan` need a lab, `review` a bundle of one.
+    `apply`, `first`, `checks` and `scan` need a lab, `review` a bundle of one.
     """
     module = importlib.import_module(f"cjsm_connect.bench.{name}")
     known = {option: asked[option] for option in module.Options.__dataclass_fields__ if asked.get(option) is not None}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cjsm_connect.bench import apply, measure, peers, state
+from cjsm_connect.bench import apply, first, measure, peers, state
 from cjsm_connect.results import CjsmError
 
 BENCH = Path(apply.__file__).parent
@@ -122,3 +122,26 @@ def test_ansible_is_pinned_with_hashes_and_stays_out_of_the_products_own_lock():
     assert any(line.startswith("ansible-core==") for line in pinned)
     assert peers.LOCK.read_text().count("--hash=sha256:") >= len(pinned)
     assert "ansible" not in (BENCH.parents[1] / "requirements.lock").read_text()
+
+
+def test_the_first_apply_is_timed_to_mail_that_flows_and_settling_apart(monkeypatch, tmp_path):
+    lab = SimpleNamespace(name="fake", organisation_folder=tmp_path, reset=lambda *_: None, exec=FakeLab().exec)
+    (tmp_path / "certificates").mkdir()
+    told = iter(
+        [(42.0, {"settling_seconds": 6.0}), (50.0, {"settling_seconds": 10.0}), (44.0, {"settling_seconds": 5.0})]
+    )
+    monkeypatch.setattr(first.measure, "answered", lambda _: next(told))
+    monkeypatch.setattr(first, "settled", lambda _: None)
+    monkeypatch.setattr(first, "together", lambda _: 30.0)
+    where = SimpleNamespace(hosts=(SimpleNamespace(name="relay", managed=True),))
+    wanted = SimpleNamespace(keys=())
+    monkeypatch.setattr(first, "keys", lambda *_: {})
+    monkeypatch.setattr(first, "installation", lambda *_: [])
+    monkeypatch.setattr(first, "logins", lambda *_: 0)
+    monkeypatch.setattr(first, "counted", lambda *_: 0)
+    found = first.measured(lab, where, lambda *_: wanted, [], rounds=3)
+    assert (found["first_apply_median_s"], found["first_apply_slowest_s"], found["settling_median_s"]) == (
+        39.0,
+        40.0,
+        6.0,
+    )
