@@ -63,7 +63,7 @@ def _sshd() -> Desired:
     """No passwords over SSH. Taken up before the change is confirmed, by connections that must work without one."""
     text = template("firewall/sshd.conf.j2")
     return Desired(
-        files=(File(SSHD, text, reason="a password can be guessed, a key cannot"),),
+        files=(File(SSHD, text, reason="log-in by key only: a key cannot be guessed"),),
         services=(Service("ssh.service", on_change="reload", watches=(SSHD,), order=5, access=True),),
         health=(Health("SSH accepts keys only", "ssh_keys_only"),),
     )

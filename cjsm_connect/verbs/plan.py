@@ -115,11 +115,16 @@ def summarised(item: Subject) -> str:
         *(("warning", "yellow", text) for text in item.warnings),
         *(("would close", "yellow", one.text) for one in item.closing),
         *(("lacking", "red", text) for text in lacking(item.desired, item.snapshot)),
-        *(("waiting", "yellow", text) for text in item.desired.waiting),
+        *(("waiting", "yellow", _briefly(item.name, text)) for text in item.desired.waiting),
     ]
     lines = [click.style(item.name, bold=True), f"  {'; '.join(_counts(item))}"]
     lines += [click.style(f"  {word}: {text}", fg=colour) for word, colour, text in concerns]
     return "\n".join(lines)
+
+
+def _briefly(name: str, text: str) -> str:
+    """The first sentence, without the host that stands above it; plan says all of it."""
+    return text.removeprefix(f"{name}: ").partition(". ")[0]
 
 
 def _counts(item: Subject) -> Iterator[str]:

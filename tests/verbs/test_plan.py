@@ -2,7 +2,9 @@
 
 import json
 import re
+from dataclasses import replace
 
+import click
 import pytest
 
 from cjsm_connect.desired import Desired
@@ -167,3 +169,19 @@ def test_what_apply_could_not_put_right_is_told_without_passwords(as_json, capsy
     said = "".join(capsys.readouterr())
     assert "directory.council.example" in said
     assert "hunter2" not in said
+
+
+def test_a_summary_counts_what_changes_and_says_in_full_what_needs_a_person():
+    waits = "relay: no certificate yet. Send certificates/relay.csr to the helpdesk."
+    found = replace(
+        subject(everything_wrong()),
+        desired=replace(DESIRED, waiting=(waits,)),
+        refused=("hub/ca.pem is wrong",),
+        warnings=("somebody else is logged in",),
+    )
+    said = click.unstyle(plan.summarised(found))
+    assert len(said.splitlines()) < 10 < len(plan.described(found).splitlines())
+    assert "; replaced: " in said and MAIN.path in said
+    assert {"  refused: hub/ca.pem is wrong", "  warning: somebody else is logged in"} <= set(said.splitlines())
+    assert "  waiting: no certificate yet" in said.splitlines()
+    assert "\n    +" not in said and SECRET not in said
