@@ -7,6 +7,8 @@ Where the organisation has a scanner of its own, scanner_hook.py judges in place
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from checks import scanner_hook
@@ -351,8 +353,19 @@ def test_updates_run(seen: Seen, verdict: Verdict) -> None:
     hours = (seen.fact("system", "clock") - updates["last"]) / HOUR
     late = f"{hours:.1f} hours ago" if updates["last"] else "never"
     verdict(hours <= 24 / checks + 1, expected=f"looked in the last {24 / checks + 1:.0f} hours", observed=late)
-    errors = "; ".join(updates["errors"])
-    verdict(not errors, expected="no error in the last update", observed=errors or f"looked {late}, no error")
+    found = updates["trouble"]
+    observed = troubled(found) if found else f"looked {late}, and found or fetched what there is"
+    verdict(not found, expected="the last look for signatures succeeded", observed=observed)
+
+
+def troubled(found: Mapping[str, Any]) -> str:
+    """What stands in the way of new signatures, since when, and until when nobody asks again."""
+    until = f"; on cool-down until {_moment(found['until'])}" if found["until"] else ""
+    return f"{found['told']}, since {_moment(found['since'])}{until}"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 @check(

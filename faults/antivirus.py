@@ -196,6 +196,54 @@ def updates_disabled(host: Patient) -> None:
     assert host.run(["systemctl", "is-enabled", "clamav-freshclam.service"], check=False).stdout.strip() == "disabled"
 
 
+MIRROR = """
+import http.server, sys
+class Mirror(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(int(sys.argv[1]))
+        self.send_header("Retry-After", "3600")
+        self.end_headers()
+        self.wfile.write(b"<html>Please log in to the guest network</html>")
+    do_HEAD = do_GET
+http.server.HTTPServer(("127.0.0.1", 80), Mirror).serve_forever()
+"""
+ENDED = "until tail -n 3 {log} | grep -qE 'Update failed|cool-down until'; do sleep 0.5; done"
+
+
+def mirror_answers(host: Patient, status: int) -> None:
+    """The mirror's name leads to a web server that answers so, or to nobody (0), and freshclam has looked there."""
+    host.write("/etc/hosts", host.read("/etc/hosts") + "127.0.0.1 mirror.outside.example\n")
+    if status:
+        host.run(["systemd-run", "--unit=lab-mirror", "python3", "-c", MIRROR, str(status)])
+    host.run(["rm", "-f", FRESHCLAM_LOG])
+    host.run(["systemctl", "restart", "clamav-freshclam.service"])
+    host.run(["timeout", "60", "sh", "-c", ENDED.format(log=FRESHCLAM_LOG)])
+
+
+@fault("antivirus.mirror-limits-us", host="relay", violates="antivirus.signatures")
+def mirror_limits_us(host: Patient) -> None:
+    """The mirror answers 429: we asked too often, and freshclam asks no more for an hour."""
+    mirror_answers(host, 429)
+
+
+@fault("antivirus.mirror-forbids-us", host="relay", violates="antivirus.signatures")
+def mirror_forbids_us(host: Patient) -> None:
+    """The mirror answers 403: we are blocked."""
+    mirror_answers(host, 403)
+
+
+@fault("antivirus.mirror-sends-rubbish", host="relay", violates="antivirus.signatures")
+def mirror_sends_rubbish(host: Patient) -> None:
+    """A page for guests of the network comes in place of signatures."""
+    mirror_answers(host, 200)
+
+
+@fault("antivirus.mirror-gone", host="relay", violates="antivirus.signatures")
+def mirror_gone(host: Patient) -> None:
+    """Nobody answers at the mirror's address."""
+    mirror_answers(host, 0)
+
+
 @fault("antivirus.other-source", host="relay", violates="antivirus.signatures")
 def other_source(host: Patient) -> None:
     """Signatures also come from a place that nobody approved."""

@@ -3,6 +3,7 @@ confirmed. Pure."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,7 @@ def attention(organisation: Organisation, desired: Desired, snapshot: Snapshot) 
     for row in undeclared(organisation, snapshot.get("condition", {}).get("unknown_keys", ())):
         yield f"the hub's mail waits: {renewed(row)}. {WHAT_TO_DO}"
     yield from failed_units(snapshot)
+    yield from _signatures(snapshot)
     yield from _mail_waits(organisation, queue(snapshot) or {})
     for row in certificates(desired, snapshot):
         yield from _ends(organisation, row["name"], row["days"])
@@ -41,6 +43,21 @@ def failed_units(snapshot: Snapshot) -> Iterator[str]:
     """Units that have failed, ours or not."""
     for unit in snapshot.get("failed", ()):
         yield f"{unit} has failed. Look why: systemctl status {unit} on that host"
+
+
+def _signatures(snapshot: Snapshot) -> Iterator[str]:
+    """What stands in the way of new virus signatures (remote/freshclam.py)."""
+    if found := snapshot.get("condition", {}).get("signatures"):
+        until = f"; on cool-down until {moment(found['until'])}" if found["until"] else ""
+        yield (
+            f"virus signatures are not renewed since {moment(found['since'])}: {found['told']}{until}. "
+            "Look why: less /var/log/clamav/freshclam.log on that host"
+        )
+
+
+def moment(seconds: float) -> str:
+    """A time as it is told."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def counted(number: int, one: str, several: str = "") -> str:

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from cjsm_connect.remote import collect as collector
-from cjsm_connect.remote import common, unknown_keys
+from cjsm_connect.remote import common, freshclam, unknown_keys
 
 SPOOL = "/var/spool/postfix"
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")  # QSHAPE_README; maildrop: pickup(8) has not come by
@@ -23,11 +23,12 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     """`queue`: see `queue`, None without Postfix. `certificates`: {name: days left}, None for one that is awaited.
-    `unknown_keys`: those that the hub's listener put off."""
+    `unknown_keys`: those that the hub's listener put off. `signatures`: what stands in the way of new ones, or {}."""
     return {
         "queue": queue() if os.path.isdir(SPOOL + "/deferred") else None,
         "certificates": {key["chain_path"]: days_left(key["chain_path"]) for key in arguments["keys"]},
         "unknown_keys": unknown_keys.observe(),
+        "signatures": freshclam.updates(freshclam.log())["trouble"],
     }
 
 

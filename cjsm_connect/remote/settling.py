@@ -11,7 +11,7 @@ import json
 import os
 from typing import Any
 
-from cjsm_connect.remote import common
+from cjsm_connect.remote import common, freshclam
 
 STARTING = ("initializing", "starting")  # systemctl(1), is-system-running
 SIGNATURES = "/var/lib/clamav"
@@ -72,7 +72,9 @@ def signatures(arguments: dict[str, Any]) -> tuple[str, float]:
     missing = [name for name in arguments["databases"] if not any(map(os.path.getsize, _files(name)))]
     if not missing:
         return "", 0
-    return "%s has not brought %s yet" % (arguments["source"], " and ".join(missing)), 0
+    found = freshclam.updates(freshclam.log())["trouble"]
+    why = "%s has not brought %s yet" % (arguments["source"], " and ".join(missing))
+    return ("%s: %s" % (why, found["told"]), found["until"]) if found else (why, 0)
 
 
 def _files(pattern: str) -> list[str]:

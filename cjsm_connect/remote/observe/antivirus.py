@@ -10,11 +10,10 @@ import re
 import socket
 import stat
 import struct
-import time
 from typing import Any
 
-from cjsm_connect.remote import hook, messages, milter, postconf
-from cjsm_connect.remote.common import attempt, read
+from cjsm_connect.remote import freshclam, hook, messages, milter, postconf
+from cjsm_connect.remote.common import attempt
 from cjsm_connect.remote.messages import EICAR
 
 CONFIGURATIONS = ("clamd.conf", "clamav-milter.conf", "freshclam.conf")
@@ -29,7 +28,6 @@ SAMPLES = {
     "eicar": {"content": "eicar"},
     "deep": {"content": "eicar", "packing": "deep"},
 }
-LOG_DATE = "%a %b %d %H:%M:%S %Y"
 
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +40,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "settings": settings(),
         "changed": {name: changed("/etc/clamav/" + name) for name in CONFIGURATIONS},
         "databases": databases(),
-        "updates": updates(read("/var/log/clamav/freshclam.log.1") + read("/var/log/clamav/freshclam.log")),
+        "updates": freshclam.updates(freshclam.log()),
         "postfix": postconf.by_name(POSTFIX),  # what Postfix does with mail and milters
     }
 
@@ -110,15 +108,7 @@ def built(version: str) -> float:
 
     clamd says "ClamAV 1.4.3/27800/Fri Nov 20 08:26:35 2026", without the last two parts when there are none.
     """
-    return seconds(version.split("/")[2]) if version.count("/") == 2 else 0
-
-
-def seconds(date: str) -> float:
-    """A date as C's ctime prints it, in seconds since 1970; 0 when it is none."""
-    try:
-        return time.mktime(time.strptime(date.strip(), LOG_DATE))
-    except ValueError:
-        return 0
+    return freshclam.seconds(version.split("/")[2]) if version.count("/") == 2 else 0
 
 
 def control() -> list[dict[str, Any]]:
@@ -177,22 +167,3 @@ def databases() -> list[dict[str, Any]]:
     found = [name for name in sorted(glob.glob("/var/lib/clamav/*")) if SIGNATURES.search(name)]
     states = [(name, os.stat(name)) for name in found]
     return [{"name": os.path.basename(name), "size": st.st_size, "changed": st.st_mtime} for name, st in states]
-
-
-def updates(log: str) -> dict[str, Any]:
-    """When freshclam last looked for signatures, when that last succeeded, and what went wrong the last time."""
-    runs = [run_of(text) for text in log.split("update process started at ")[1:]]
-    succeeded = [run["at"] for run in runs if run["ok"]]
-    return {
-        "last": runs[-1]["at"] if runs else 0,
-        "last_success": succeeded[-1] if succeeded else 0,
-        "errors": runs[-1]["errors"] if runs else [],
-    }
-
-
-def run_of(text: str) -> dict[str, Any]:
-    """One run in freshclam's log; it begins with its date. Each database is updated, or found to be up to date."""
-    first, _, rest = text.partition("\n")
-    errors = [line.partition(" -> ")[2][:200] for line in rest.splitlines() if "ERROR: " in line]
-    ok = not errors and re.search(r"up-to-date|up to date| updated \(", rest) is not None
-    return {"at": seconds(first), "ok": ok, "errors": errors[:3]}
