@@ -184,4 +184,4 @@ def test_a_summary_counts_what_changes_and_says_in_full_what_needs_a_person():
     assert "; replaced: " in said and MAIN.path in said
     assert {"  refused: hub/ca.pem is wrong", "  warning: somebody else is logged in"} <= set(said.splitlines())
     assert "  waiting: no certificate yet" in said.splitlines()
-    assert "\n    +" not in said and SECRET not in said
+    assert "\n    +" not in said and SECRET.content not in said
