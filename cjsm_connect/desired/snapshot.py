@@ -15,6 +15,7 @@ COLLECTOR = (
     "firewall",
     "traffic",
     "walls",
+    "freshclam",
     "settling",
     "collect",
 )  # modules of remote/, in the order in which they import each other

@@ -6,11 +6,9 @@ without an end are told apart: each asks for something else. Standard library of
 
 from __future__ import annotations
 
-import http.client
 import re
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from cjsm_connect.remote.common import read
 
@@ -124,6 +122,8 @@ def trouble(failed: list[dict[str, Any]]) -> dict[str, Any]:
 def asked_again(run: dict[str, Any]) -> dict[str, Any]:
     """freshclam reads the beginning of a database and takes the page of a refusal for a malformed one: a declared
     mirror is asked once, whether it refuses. ClamAV's own servers are not: who is blocked there shall not ask again."""
+    from urllib.parse import urlsplit  # here as below: a host that is well need not pay for it
+
     place = urlsplit(run["url"])
     if run["kind"] != "rubbish" or not place.hostname or place.hostname.endswith(".clamav.net"):
         return run
@@ -135,6 +135,9 @@ def asked_again(run: dict[str, Any]) -> dict[str, Any]:
 
 def answer(url: str) -> tuple[int, int]:
     """A web server's status for an address, and the seconds of its Retry-After; (0, 0) when it does not answer."""
+    import http.client
+    from urllib.parse import urlsplit
+
     place = urlsplit(url)
     kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
     try:
