@@ -84,6 +84,14 @@ def told(outcome: Outcome) -> str:
     return "{command}: {code} {text}".format(**spoken[-1])
 
 
+def none_beyond(verdict: Verdict, outcome: Outcome) -> None:
+    """Of all suites that were offered beside those that may be, none was taken."""
+    taken, refused = outcome["accepted"], len(outcome["refused"])
+    unasked = f"; {len(outcome['not_asked'])} could not be offered" if outcome["not_asked"] else ""
+    observed = f"also taken: {', '.join(taken)}" if taken else f"{refused} others refused{unasked}"
+    verdict(not taken and refused > 0, expected="only suites that are permitted", observed=observed)
+
+
 def each(seen: Seen, identifiers: Iterable[str]) -> Iterator[Outcome]:
     """The outcomes in turn. One that could not tell is raised last, so that it hides no failure."""
     silent = None

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from checks.framework import check
 from checks.sessions import Outcome, accepted, answers, control, each, told, turned_away
 from cjsm_connect.organisation.routes import hub_side_address
+from cjsm_connect.organisation.suites import permitted
+from cjsm_connect.probes.postfix import hub_listener, inner_listeners
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.probes.tries import domains
 from cjsm_connect.results.judge import NotTested, Verdict
 
 IN_BRACKETS = re.compile(r"\[(?:IPv6:)?([0-9a-f.:]+)\]")  # the client's address in a Received: header (RFC 5321 4.4)
-MODERN = ("TLSv1.2", "TLSv1.3")
 
 
 def handshakes(seen: Seen) -> list[str]:
@@ -41,14 +42,55 @@ def offered_tls(seen: Seen) -> Iterator[Outcome]:
     role="relay",
     vantage="relay",
     impact="hub-handshake",
-    title="Relay and hub agree on TLS 1.2 or newer",
-    remedy="tell the CJSM helpdesk which version the hub chose; the relay offers nothing older "
-    "(smtp_tls_mandatory_protocols)",
+    title="Relay and hub agree on TLS 1.3, or on TLS 1.2 with a suite that is permitted",
+    remedy="tell the CJSM helpdesk what the hub lacks; until it has that, mail waits, or the suite is declared in "
+    "hub.tls_exceptions with a reason",
 )
 def test_hub_modern_tls(seen: Seen, verdict: Verdict) -> None:
-    for outcome in offered_tls(seen):
-        tls = outcome["tls"] or {"version": None, "cipher": None}
-        verdict(tls["version"] in MODERN, expected=" or ".join(MODERN), observed=f"{tls['version']} {tls['cipher']}")
+    suites = permitted(seen.organisation.hub.tls_exceptions)
+    expected = f"TLSv1.3, or TLSv1.2 with one of {', '.join(suites)}"
+    for identifier, outcome in zip(handshakes(seen), offered_tls(seen), strict=True):
+        tls = outcome["tls"] or {}
+        version, suite = tls.get("version"), tls.get("cipher")
+        agreed = version == "TLSv1.3" or (version == "TLSv1.2" and suite in suites)
+        observed = f"{version} {suite}" if version else _would_take(seen, identifier)
+        verdict(agreed, expected=expected, observed=observed)
+
+
+def _would_take(seen: Seen, identifier: str) -> str:
+    """What a hub chooses that has none of our suites, when it is offered every one."""
+    tls = seen.tried(identifier.replace("hub.handshake", "hub.any-suite"))["tls"] or {}
+    if not tls.get("version"):
+        return f"no TLS 1.2 at all: {tls.get('error') or 'no handshake'}"
+    return f"the hub has none of them, and would take {tls['version']} {tls['cipher']}"
+
+
+@check(
+    "connection.only-permitted-suites",
+    requirement="connection.modern-tls",
+    role="relay,mail",
+    title="Each service to the hub and of the inner hop is set to TLS 1.2 suites that are permitted, and no other",
+    remedy="cjsm apply, which sets tls_high_cipherlist of each of these services in master.cf",
+)
+def test_only_permitted_suites(seen: Seen, verdict: Verdict) -> None:
+    for lookup in ("hub_policy", "inner_policy") if seen.host.role == "relay" else ("inner_policy",):
+        for hop, row in seen.fact("relay", "lookups", lookup, "answers").items():
+            grade = re.search(r"ciphers=(\S+)", row or "")
+            verdict(grade is None or grade[1] == "high", expected=f"{hop}: ciphers=high", observed=f"{hop}: {row}")
+    for name, suites in _sides(seen).items():
+        found = seen.fact("relay", "suites").get(name, [])
+        others = [suite for suite in found if suite not in suites]
+        observed = f"{name}: {', '.join(others) or ', '.join(found) or 'no suite, or no service'}"
+        verdict(bool(found) and not others, expected=f"{name}: of {', '.join(suites)} only", observed=observed)
+
+
+def _sides(seen: Seen) -> dict[str, tuple[str, ...]]:
+    """The services that carry CJSM mail, each with the suites that it may speak."""
+    hub, inner = (permitted(side.tls_exceptions) for side in (seen.organisation.hub, seen.organisation.inner))
+    found = dict.fromkeys(inner_listeners(seen.organisation, seen.host), inner)
+    if seen.host.role != "relay":
+        return {**found, "cjsm-inner/unix": inner}
+    return {hub_listener(seen.organisation, seen.host): hub, "cjsm/unix": hub, **found, "inner/unix": inner}
 
 
 @check(

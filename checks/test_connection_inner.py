@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, control, each, relays_nothing, told, turned_away
+from checks.sessions import accepted, control, each, none_beyond, relays_nothing, told, turned_away
 from cjsm_connect.organisation import Host
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import NotTested, Verdict
@@ -84,6 +84,21 @@ def test_inner_refuses_no_certificate(seen: Seen, verdict: Verdict) -> None:
 def test_inner_refuses_old_tls(seen: Seen, verdict: Verdict) -> None:
     for version in ("TLSv1.0", "TLSv1.1"):
         every_one_is_turned_away(seen, verdict, version)
+
+
+@check(
+    "connection.inner-refuses-old-suites",
+    requirement="connection.modern-tls",
+    role=BOTH_ENDS,
+    vantage="other end of the inner hop",
+    impact="local-active",
+    title="The inner hop takes no TLS 1.2 suite without forward secrecy and authenticated encryption",
+    remedy="cjsm apply, which sets tls_high_cipherlist of the inner listener; what is needed beyond is declared in "
+    "inner.tls_exceptions",
+)
+def test_inner_refuses_old_suites(seen: Seen, verdict: Verdict) -> None:
+    for outcome in each(seen, asked(seen, "suites")):
+        none_beyond(verdict, outcome)
 
 
 def every_one_is_turned_away(seen: Seen, verdict: Verdict, name: str) -> None:

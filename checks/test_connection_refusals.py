@@ -6,7 +6,17 @@ Each refusal is judged beside the session of the hub itself, which must be accep
 from __future__ import annotations
 
 from checks.framework import check
-from checks.sessions import accepted, answers, outside_is_online, refusal, refused, relays_nothing, told, turned_away
+from checks.sessions import (
+    accepted,
+    answers,
+    none_beyond,
+    outside_is_online,
+    refusal,
+    refused,
+    relays_nothing,
+    told,
+    turned_away,
+)
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
 
@@ -161,6 +171,20 @@ def test_relay_refuses_unprotected_tls(seen: Seen, verdict: Verdict) -> None:
     outcome = refusal(seen, f"tls.unprotected:{seen.host.name}", beside=at_relay("hub", seen))
     agreed = (outcome["tls"] or {}).get("cipher")
     verdict(turned_away(outcome) and not agreed, expected="a refusal", observed=agreed or told(outcome))
+
+
+@check(
+    "connection.relay-refuses-old-suites",
+    requirement="connection.modern-tls",
+    role="relay",
+    vantage="relay",
+    impact="local-active",
+    title="The listener for the hub takes no TLS 1.2 suite without forward secrecy and authenticated encryption",
+    remedy="cjsm apply, which sets tls_high_cipherlist of the hub's listener; what the hub needs beyond is declared in "
+    "hub.tls_exceptions",
+)
+def test_relay_refuses_old_suites(seen: Seen, verdict: Verdict) -> None:
+    none_beyond(verdict, seen.tried(f"tls.suites:{seen.host.name}"))
 
 
 @check(

@@ -28,6 +28,7 @@ from cjsm_connect.organisation.routes import (
     inner_addresses,
     inner_is_open,
 )
+from cjsm_connect.organisation.suites import TlsException, permitted
 from cjsm_connect.remote.unknown_keys import PUT_OFF
 
 MAIN = "/etc/postfix/main.cf"
@@ -137,6 +138,7 @@ def _hub_listener(organisation: Organisation, host: Host) -> Written:
         port=organisation.hub.listen_port,
         authority=f"{TLS}/hub-ca.pem",
         chain=f"{TLS}/hub.chain.pem",
+        suites=_suites(organisation.hub.tls_exceptions),
         clients=(*_known_as(admitted), renewed, "reject"),
         messages=(*_known_as("hub"), "reject") if organisation.hub.testers else (),
         key_logged=True,
@@ -183,6 +185,7 @@ def _inner_listener(
         port=port,
         authority="" if pinned else f"{TLS}/inner-ca.pem",
         chain=f"{TLS}/inner.chain.pem",
+        suites=_suites(organisation.inner.tls_exceptions),
         clients=(*clients, *key) if pinned else clients,
         messages=(),
         key_logged=False,
@@ -193,12 +196,18 @@ def _inner_listener(
     )
 
 
+def _suites(declared: tuple[TlsException, ...]) -> Written:
+    """What OpenSSL takes for a list of suites (openssl-ciphers(1))."""
+    return POSTFIX.written(":".join(map(POSTFIX.value, permitted(declared))))
+
+
 def _hub_client(organisation: Organisation, host: Host) -> Written:
     return fragment(
         "relay/client.j2",
         service="cjsm",
         authority=f"{TLS}/hub-ca.pem",
         chain=f"{TLS}/hub.chain.pem",
+        suites=_suites(organisation.hub.tls_exceptions),
         maps=MAPS,
         match=organisation.hub.match,
         implicit=organisation.hub.mode == "implicit",
@@ -214,6 +223,7 @@ def _inner_client(organisation: Organisation, service: str, receivers: tuple[str
         service=service,
         authority="" if pinned else f"{TLS}/inner-ca.pem",
         chain=f"{TLS}/inner.chain.pem",
+        suites=_suites(organisation.inner.tls_exceptions),
         maps=MAPS,
         match=receivers,
         implicit=False,

@@ -36,6 +36,9 @@ def override(host: Patient, log_name: str, **settings: str) -> None:
     host.reload_postfix()
 
 
+SHOWN = ("-cert", "/etc/cjsm/tls/hub.chain.pem", "-key", "/etc/cjsm/tls/hub.chain.pem")
+
+
 def spoken(host: Patient, agreed: str, *words: str) -> None:
     """Prove by a handshake that the hub's listener speaks it: an OpenSSL that allows it on paper may refuse it still.
 
@@ -66,6 +69,7 @@ def configure(host: Patient, **settings: str) -> None:
         "connection.only-the-hub": OPTIONAL_TLS,
         "connection.modern-tls": OPTIONAL_TLS,
         "relay.only-the-hub": CONFIGURED,
+        "relay.renewed-key": CONFIGURED,
     },
 )
 def clear_text_to_relay(host: Patient) -> None:
@@ -118,6 +122,7 @@ def any_member_is_the_hub(host: Patient) -> None:
     entails={
         "connection.modern-tls": "without a demand for certificates Postfix offers anonymous ciphers too",
         "relay.only-the-hub": CONFIGURED,
+        "relay.renewed-key": CONFIGURED,
     },
 )
 def no_certificate_needed(host: Patient) -> None:
@@ -133,6 +138,7 @@ def no_certificate_needed(host: Patient) -> None:
     entails={
         "connection.only-the-hub": "TLS 1.0 needs a listener that demands no certificate",
         "relay.only-the-hub": CONFIGURED,
+        "relay.renewed-key": CONFIGURED,
     },
 )
 def old_tls(host: Patient) -> None:
@@ -155,6 +161,7 @@ def old_tls(host: Patient) -> None:
     entails={
         "connection.only-the-hub": "Postfix speaks no such cipher with a listener that demands a certificate",
         "relay.only-the-hub": CONFIGURED,
+        "relay.renewed-key": CONFIGURED,
     },
 )
 def weak_ciphers(host: Patient) -> None:
@@ -167,6 +174,33 @@ def weak_ciphers(host: Patient) -> None:
         smtpd_client_restrictions="",
     )
     spoken(host, "NULL-SHA", "-tls1_2", "-cipher", "eNULL:@SECLEVEL=0")
+
+
+@fault("connection.suites-of-before", host="relay", violates="connection.modern-tls")
+def suites_of_before(host: Patient) -> None:
+    """The hub's listener is back at Postfix's own list: RSA key exchange, CBC, CAMELLIA."""
+    override(host, HUB_SIDE, tls_high_cipherlist="aNULL:-aNULL:HIGH:@STRENGTH")
+    spoken(host, "AES256-GCM-SHA384", "-tls1_2", "-cipher", "AES256-GCM-SHA384", *SHOWN)
+
+
+@fault("connection.one-old-suite", host="relay", violates="connection.modern-tls")
+def one_old_suite(host: Patient) -> None:
+    """One suite more for an old hub, behind the good ones, and written down nowhere."""
+    listed = host.run(["postconf", "-Ph", f"{service(host, HUB_SIDE)}/tls_high_cipherlist"]).stdout.strip()
+    override(host, HUB_SIDE, tls_high_cipherlist=f"{listed}:ECDHE-RSA-AES128-SHA")
+    spoken(host, "ECDHE-RSA-AES128-SHA", "-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA:@SECLEVEL=0", *SHOWN)
+
+
+@fault("connection.client-takes-any-suite", host="relay", violates="connection.modern-tls")
+def client_takes_any_suite(host: Patient) -> None:
+    """The relay offers the hub what it offered before, RSA key exchange with it."""
+    override(host, "postfix/cjsm", tls_high_cipherlist="aNULL:-aNULL:HIGH:@STRENGTH")
+
+
+@fault("connection.inner-suites-of-before", host="mail", violates="connection.modern-tls")
+def inner_suites_of_before(host: Patient) -> None:
+    """The mail server's listener for the relay takes whatever its public port takes."""
+    override(host, INNER_SIDE, tls_high_cipherlist="aNULL:-aNULL:HIGH:@STRENGTH")
 
 
 @fault(

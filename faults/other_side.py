@@ -42,6 +42,27 @@ def hub_is_another_member(host: Patient) -> None:
 
 
 @fault(
+    "connection.hub-has-old-suites-only",
+    host="hub",
+    violates="connection.modern-tls",
+    entails={
+        "connection.hub-identity": "without a handshake the hub shows no certificate",
+        "connection.hub-accepts-certificate": "and greets nobody inside TLS",
+        "connection.mail-both-ways": "mail to the hub waits",
+    },
+)
+def hub_has_old_suites_only(host: Patient) -> None:
+    """The hub speaks TLS 1.2 with CBC only, as machines of 2010 do."""
+    override(
+        host,
+        MEMBERS,
+        smtpd_tls_mandatory_protocols="TLSv1.2",
+        smtpd_tls_mandatory_ciphers="high",
+        tls_high_cipherlist="ECDHE-ECDSA-AES256-SHA:AES256-SHA",
+    )
+
+
+@fault(
     "connection.another-chain-for-the-hub",
     host="relay",
     violates="connection.relay-identity",

@@ -25,21 +25,12 @@ from cjsm_connect.engineer.line import SERVER_HELLO
 from cjsm_connect.engineer.session import Manner, Shaken, Suites, only, shaken
 from cjsm_connect.engineer.targets import Target
 from cjsm_connect.remote import handshake
+from cjsm_connect.remote.suites import EVERY, FFDHE2048
 
-# those without encryption or certificate too; no mail server has keys agreed on beforehand, SRP or DSA certificates
-ASKED = "ALL:COMPLEMENTOFALL:!PSK:!SRP:!aDSS"
+ASKED = EVERY
 LOWEST = ":@SECLEVEL=0"
 MOST_SESSIONS = 100
 GONE = {"RC4": "RC4", "3DES": "DES-CBC3"}  # the first is what people call them, the second is part of OpenSSL's names
-FFDHE2048 = """-----BEGIN DH PARAMETERS-----
-MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
-+8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
-87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
-YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
-7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
-ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
------END DH PARAMETERS-----
-"""  # RFC 7919, A.1
 
 
 def suites() -> Suites:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from annotated_types import MinLen
 from pydantic import AfterValidator, model_validator
 
+from .suites import TlsException
 from .values import (
     Address,
     Domain,
@@ -84,6 +85,7 @@ class Hub(Part):
     listen_port: Port
     auth: Auth | None = None
     testers: Several[Tester] = ()
+    tls_exceptions: Several[TlsException] = ()
 
 
 class Inner(Part):
@@ -94,6 +96,7 @@ class Inner(Part):
     crl_file: Path | None = None
     relay_port: Port = 2525
     mail_port: Port = 2525
+    tls_exceptions: Several[TlsException] = ()
 
 
 class Syslog(Part):

@@ -12,6 +12,7 @@ from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation, Vantage
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT, address_for, hub_side_address
+from cjsm_connect.organisation.suites import permitted
 
 OWN_CHAINS = {"hub": "/etc/cjsm/tls/hub.chain.pem", "inner": "/etc/cjsm/tls/inner.chain.pem"}
 FOREIGN = "cjsm-selftest.invalid"  # RFC 6761: nobody's domain, so that an open relay sends nothing anywhere
@@ -35,6 +36,7 @@ OLD_VERSIONS = {
     "TLSv1.0": {**TOLERANT, "minimum": "TLSv1", "maximum": "TLSv1", "ciphers": "ALL:@SECLEVEL=0"},
     "TLSv1.1": {**TOLERANT, "minimum": "TLSv1.1", "maximum": "TLSv1.1", "ciphers": "ALL:@SECLEVEL=0"},
 }
+ANY_SUITE = {"minimum": "TLSv1.2", "ciphers": "ALL:COMPLEMENTOFALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0"}
 UNPROTECTED = {**TOLERANT, "maximum": "TLSv1.2", "ciphers": "aNULL:eNULL:@SECLEVEL=0"}
 
 
@@ -93,18 +95,26 @@ def between(organisation: Organisation, client: Host, server: Host, **more: Any)
     }
 
 
-def with_hub(organisation: Organisation, relay: Host, address: object, *, certificate: bool = True) -> dict[str, Any]:
+def with_hub(organisation: Organisation, relay: Host, address: object) -> dict[str, Any]:
     """A handshake with the hub at one of its addresses, as the relay would hold it; nothing is sent."""
     hub = organisation.hub
     tls = {
         "authorities": text_of(organisation, hub.ca_file),
         "names": list(hub.match),
         "server_name": hub.host,
-        "certificate": OWN_CHAINS["hub"] if certificate else None,
+        "certificate": OWN_CHAINS["hub"],
+        "minimum": "TLSv1.2",
+        "ciphers": ":".join(permitted(hub.tls_exceptions)),
         "implicit": hub.mode == "implicit",
     }
     source = str(hub_side_address(organisation, relay))
     return {"address": str(address), "port": hub.port, "source": source, "helo": relay.fqdn, "tls": tls}
+
+
+def own_listener(organisation: Organisation, relay: Host) -> dict[str, Any]:
+    """A handshake of the relay with its own listener for the hub: it has a certificate of the operator, if no leave."""
+    session = from_hub(organisation, relay, None)
+    return with_tls({**session, "source": None, "helo": relay.fqdn}, certificate=OWN_CHAINS["hub"])
 
 
 def in_clear(arguments: dict[str, Any]) -> dict[str, Any]:

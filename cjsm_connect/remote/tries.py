@@ -10,7 +10,7 @@ import time
 from typing import Any, Callable
 
 from cjsm_connect.printable import SAID, shown
-from cjsm_connect.remote import common, delivery, logins, names, scanning, smtp, smuggling
+from cjsm_connect.remote import common, delivery, logins, names, scanning, smtp, smuggling, suites
 
 SECONDS = 40  # for all of them together: two attempts of the slowest session
 
@@ -30,6 +30,7 @@ KINDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "tcp": tcp,
     "smtp": smtp.converse,
     "smuggle": smuggling.smuggle,
+    "suites": suites.beyond,
     "submit": delivery.submit,
     "mailbox": delivery.mailbox,
     "log": delivery.log,

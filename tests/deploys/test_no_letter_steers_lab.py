@@ -1,8 +1,8 @@
 """Nothing that a sender writes makes mail leave in clear text, or to somebody who is not proven. Real hosts.
 
-Each hop's receiver is made to offer no TLS, an expired certificate, or another's. Then every letter of the table is
-sent at once, and the receiver's own log says what it was given: MAIL, RCPT, DATA and BDAT, of every session (smtpd(8)
-counts them in its `disconnect` lines).
+Each hop's receiver is made to offer no TLS, an expired certificate, another's, or suites without forward secrecy. Then
+every letter of the table is sent at once, and the receiver's own log says what it was given: MAIL, RCPT, DATA and BDAT,
+of every session (smtpd(8) counts them in its `disconnect` lines).
 """
 
 from __future__ import annotations
@@ -165,10 +165,22 @@ def present(lab: Lab, hop: Hop, name: str, ended_days_ago: int = 0) -> None:
     lab.exec(hop.receiver, ["postfix", "reload"])
 
 
+def speak_old_suites(lab: Lab, hop: Hop) -> None:
+    where = listener(lab, hop)
+    settings = {"mandatory_protocols": "TLSv1.2", "mandatory_ciphers": "high"}
+    old = f"{where}/tls_high_cipherlist=ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:AES256-GCM-SHA384"
+    lab.exec(
+        hop.receiver,
+        ["postconf", "-P", old, *(f"{where}/smtpd_tls_{name}={value}" for name, value in settings.items())],
+    )
+    lab.exec(hop.receiver, ["postfix", "reload"])
+
+
 MISCONDUCT: dict[str, Callable[[Lab, Hop], None]] = {
     "no TLS": offer_no_tls,
     "expired": lambda lab, hop: present(lab, hop, hop.name, ended_days_ago=10),
     "another's": lambda lab, hop: present(lab, hop, "member.charity.example"),
+    "old suites": speak_old_suites,
 }
 
 

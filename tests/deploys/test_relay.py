@@ -113,6 +113,29 @@ def test_on_an_administrators_postfix_our_own_service_alone_is_told_so() -> None
     assert "tls_required_enable" not in entries[MAIN]
 
 
+SUITES = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:" + (
+    "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+)
+
+
+def test_every_service_of_cjsm_has_the_same_few_suites_and_the_public_side_has_postfixs_own() -> None:
+    relay, mail = master("relay"), master("mail")
+    for entry in (relay[HUB_LISTENER], relay[INNER_LISTENER], relay["cjsm"], relay["inner"]):
+        assert f"-o tls_high_cipherlist={SUITES}\n" in entry
+    assert f"-o tls_high_cipherlist={SUITES}\n" in mail[MAIL_LISTENER] + mail["cjsm-inner"]
+    assert "cipherlist" not in mail["smtp"]
+    assert not [name for name in main("mail") if "cipher" in name]
+
+
+def test_a_suite_that_is_declared_for_the_hub_stays_off_the_inner_hop() -> None:
+    declared = {"suite": "AES128-SHA", "approver": "Sam Administrator", "reason": "an old hub"}
+    found = master("relay", hub={"tls_exceptions": [declared]})
+    for name in (HUB_LISTENER, "cjsm"):
+        assert f"-o tls_high_cipherlist={SUITES}:AES128-SHA\n" in found[name]
+    for name in (INNER_LISTENER, "inner"):
+        assert f"-o tls_high_cipherlist={SUITES}\n" in found[name]
+
+
 def test_mail_leaves_from_the_address_that_the_operator_knows() -> None:
     assert "smtp_bind_address=198.51.100.10" in master("relay")["cjsm"]
 

@@ -37,10 +37,16 @@ def _unmade(organisation: Organisation) -> list[Try]:
 
 
 def _handshakes(organisation: Organisation, relay: Host) -> Iterator[Try]:
-    """EHLO, STARTTLS, EHLO, QUIT with each of the hub's addresses; once without showing a certificate."""
+    """EHLO, STARTTLS, EHLO, QUIT with each of the hub's addresses; once without showing a certificate, and once with
+    every suite there is, to learn which one a hub would choose that has none of ours."""
     for address in organisation.hub.addresses:
-        for name, shown in (("handshake", True), ("no-certificate", False)):
-            arguments = sessions.with_hub(organisation, relay, address, certificate=shown)
+        ours = sessions.with_hub(organisation, relay, address)
+        asked = {
+            "handshake": ours,
+            "no-certificate": sessions.with_tls(ours, certificate=None),
+            "any-suite": sessions.with_tls(ours, authorities=None, **sessions.ANY_SUITE),
+        }
+        for name, arguments in asked.items():
             identifier = f"hub.{name}:{relay.name}:{address}"
             yield Try(identifier, relay.name, relay.name, "hub-handshake", "smtp", arguments)
 

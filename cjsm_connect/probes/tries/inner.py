@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation import Host, Organisation, suites
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT, address_for
 from cjsm_connect.probes import sessions
 from cjsm_connect.probes.tries import Try
@@ -33,6 +33,7 @@ def _to_relay(organisation: Organisation, relay: Host, mail: Host) -> Iterator[T
     asked = sessions.envelope(user, [sessions.cjsm_user(organisation)])
     session = sessions.between(organisation, mail, relay, **asked)
     yield from _identities(mail, relay, session)
+    yield _suites(organisation, mail, relay)
     elsewhere = sessions.envelope(user, [*sessions.foreign_recipients(organisation), user])
     yield _try(mail, relay, "foreign-recipients", {**session, **elsewhere})
     for sample in sessions.SAMPLES:
@@ -45,6 +46,7 @@ def _to_mail(organisation: Organisation, relay: Host, mail: Host) -> Iterator[Tr
     asked = sessions.envelope(sender, [sessions.known_user(organisation)])
     session = sessions.between(organisation, relay, mail, **asked)
     yield from _identities(relay, mail, session)
+    yield _suites(organisation, relay, mail)
     elsewhere = sessions.envelope(sender, sessions.foreign_recipients(organisation))
     yield _try(relay, mail, "foreign-recipients", {**session, **elsewhere})
 
@@ -55,6 +57,14 @@ def _identities(client: Host, server: Host, session: dict[str, Any]) -> Iterator
     yield _try(client, server, "no-certificate", sessions.unproven(session))
     for name, options in sessions.OLD_VERSIONS.items():
         yield _try(client, server, name, sessions.with_tls(session, **options))
+
+
+def _suites(organisation: Organisation, client: Host, server: Host) -> Try:
+    """Which suites the server takes; nothing is said inside TLS but EHLO."""
+    permitted = suites.permitted(organisation.inner.tls_exceptions)
+    arguments = {**sessions.between(organisation, client, server), "permitted": permitted}
+    identifier = f"inner.suites:{server.name}:{client.name}"
+    return Try(identifier, client.name, server.name, "local-active", "suites", arguments)
 
 
 def _alone(organisation: Organisation, relay: Host) -> Iterator[Try]:

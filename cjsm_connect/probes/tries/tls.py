@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cjsm_connect.organisation import Host, Organisation
+from cjsm_connect.organisation.suites import permitted
 from cjsm_connect.probes import sessions
 from cjsm_connect.probes.tries import Try
 
@@ -19,3 +20,5 @@ def _about(organisation: Organisation, relay: Host) -> Iterator[Try]:
     for name, options in {**sessions.OLD_VERSIONS, "unprotected": sessions.UNPROTECTED}.items():
         arguments = sessions.with_tls(session, **options)
         yield Try(f"tls.{name}:{relay.name}", "hub", relay.name, "local-active", "smtp", arguments)
+    asked = {**sessions.own_listener(organisation, relay), "permitted": permitted(organisation.hub.tls_exceptions)}
+    yield Try(f"tls.suites:{relay.name}", relay.name, relay.name, "local-active", "suites", asked)

@@ -8,10 +8,11 @@ import re
 from collections import Counter
 from typing import Any
 
-from cjsm_connect.remote import permissions, postconf, unknown_keys
+from cjsm_connect.remote import permissions, postconf, suites, unknown_keys
 from cjsm_connect.remote.common import read, started
 from cjsm_connect.remote.once import attempt
 
+SIDES = ("smtp", "smtpd")  # programs of master.cf that speak TLS; their settings begin with their names
 TABLE = re.compile(r"\b(?:lmdb|hash|btree|cdb|texthash|cidr|pcre|regexp):/[^\s,}]+")
 
 
@@ -31,6 +32,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "main": main,
         "services": found,
         "complaints": complaints,
+        "suites": {name: offered(main, service) for name, service in found.items() if service["command"] in SIDES},
         "lookups": {name: looked_up(main, found, wanted) for name, wanted in arguments["lookups"].items()},
         "queue": queue(),
         "loaded": loaded(arguments["watched"]),
@@ -67,6 +69,18 @@ def spelled(service: str) -> str:
         port = "smtp"
     host = host[1:-1] if re.match(r"\[[0-9.]+\]$", host) else host
     return host + colon + port + "/" + kind
+
+
+def offered(main: dict[str, Any], service: dict[str, Any]) -> list[str]:
+    """The TLS 1.2 suites that a service speaks where TLS is mandatory, as OpenSSL reads its settings; postconf(5)."""
+    side = service["command"]
+
+    def effective(name: str) -> str:
+        return str(service["options"].get(name, main.get(name, "")))
+
+    listed = effective("tls_%s_cipherlist" % effective(side + "_tls_mandatory_ciphers").lower())
+    excluded = " ".join(effective(side + name) for name in ("_tls_exclude_ciphers", "_tls_mandatory_exclude_ciphers"))
+    return suites.named(":".join([listed, *("!" + name for name in re.split(r"[\s,:]+", excluded) if name)]))
 
 
 def looked_up(main: dict[str, Any], found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
