@@ -20,7 +20,7 @@ from cjsm_connect.organisation.addresses import Network, network
 from . import Refused
 from .commitments import COMMITMENTS, SALTS, Entropy, Field, doubts, fields, opened, read_opened, sealed
 from .strict_json import parse, parse_object, readable
-from .wording import ATOM, EDGES, Wording, addresses_in
+from .wording import ATOM, DAY, EDGES, TIME, Wording, addresses_in
 
 RECORD = "redaction.json"
 WALKED = (
@@ -56,14 +56,33 @@ PEOPLE = ("contacts", "signatories", "sponsors")
 ALONE = frozenset({"subject", "vantage", "host", "name", "user"})  # where a host's short name or a log-in stands alone
 CATALOGUES = frozenset({"catalogue", "catalogue_version"})
 CATALOGUE = re.compile(r"(\d{1,9}\.)?[0-9a-f]{12}")  # the digest of a file that is public
-COMMON = frozenset(
-    [
-        *("gnu", "linux", "https", "http", "container", "systemd-nspawn", "www.debian.org", "bugs.debian.org"),
-        *("pretty_name", "version_id", "version_codename", "debian_version_full", "id_like"),
-        *("home_url", "support_url", "bug_report_url", "ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"),
-    ]
+A_NETWORK = re.compile(r"(?<![\w.:])([0-9A-Fa-f:.]+)/([0-9]{1,3})(?![\w/])")
+DATED = frozenset({"date", "start", "expiry", "started", "ended"})
+"""Keys under which a day or time of the organisation's own stands, which the statement has too."""
+FUNCTION_WORDS = frozenset(
+    {
+        "a",
+        "an",
+        "and",
+        "at",
+        "by",
+        "for",
+        "in",
+        "it",
+        "of",
+        "on",
+        "or",
+        "the",
+        "to",
+        "de",
+        "du",
+        "la",
+        "le",
+        "van",
+        "von",
+    }
 )
-"""Words of every Debian system that no text of ours has."""
+"""Parts of what stands for a person ("Head of IT") by which nobody is known."""
 IDENTIFIERS = frozenset({"check", "requirement"})
 VERSION = re.compile(r"[0-9][0-9A-Za-z.+~:-]{0,60}")
 VERSION_WORDS = frozenset(["a", "amd", "arm", "b", "deb", "dfsg", "ds", "git", "p", "rc", "u"])
@@ -140,12 +159,23 @@ def _values(files: Files, words: frozenset[str]) -> dict[str, set[str]]:
     texts = [files[name].decode("utf-8", "replace") for name in WALKED if name in files]
     found["address"] = {str(address) for text in texts for address in addresses_in(text)} - PUBLIC_CONSTANTS
     found["mail"] = {mail for text in texts for mail in MAIL.findall(text)}
+    found["network"] = {text for content in texts for text in _networks(content)}
     found["host"] = {str(one["name"]) for one in (*said["hosts"], *said["vantage"])}
     found["name"] = set(_names(files, said, words))
     _collect(said, (), found)
     found["key"] = {str(row["fingerprint"]) for row in _list(files, "host_keys.json")}
     found["certificate"] = {str(row["sha256"]) for row in _list(files, "certificates.json")}
     return {kind: {value for value in values if value and value not in public} for kind, values in found.items()}
+
+
+def _networks(text: str) -> Iterator[str]:
+    """Every network as it is written, also one around a public address: how large it is tells where the others are."""
+    for found in A_NETWORK.finditer(text):
+        try:
+            network(found[0], strict=False)
+        except ValueError:
+            continue
+        yield found[0]
 
 
 def public_facts(said: Mapping[str, Any]) -> frozenset[str]:
@@ -204,14 +234,14 @@ def _wording(hidden: Iterable[Field], files: Files, words: frozenset[str]) -> Wo
     said = parse_object(files["organisation.json"], "organisation.json")
     named = [one for one in hidden if one.kind not in ("text", "file")]
     pseudonyms = {one.value: one.name for one in named if one.kind not in SHORT or one.value.casefold() not in words}
-    return Wording(pseudonyms, public_facts(said), words | COMMON, frozenset(_forbidden(named)))
+    return Wording(pseudonyms, public_facts(said), words, frozenset(_forbidden(named)))
 
 
 def _forbidden(named: Iterable[Field]) -> Iterator[str]:
-    """Parts of people's names as they are written, and of telephones: "ask Mark" is two words of our own."""
+    """Parts of people's names in any spelling, and of telephones: "ask will" may be two words that may stay."""
     for one in named:
         if one.kind in ("person", "telephone"):
-            yield from (form for part in re.findall(r"\w{2,}", one.value) for form in (part, part.upper()))
+            yield from {part.casefold() for part in re.findall(r"\w{2,}", one.value)} - FUNCTION_WORDS
 
 
 # --- the walk
@@ -245,6 +275,8 @@ class _Walk:
     def _line(self, value: str, key: str) -> str:
         if key in ALONE and value in self.hosts:
             return self.hosts[value]
+        if key in DATED and re.fullmatch(f"{TIME}|{DAY.pattern}", value):
+            return value
         known = key in IDENTIFIERS and set(re.split("[.-]", value.casefold())) <= self.wording.words
         return value if known or (key in CATALOGUES and CATALOGUE.fullmatch(value)) else self.text(value)
 

@@ -1,40 +1,43 @@
 """Which texts may be shown to strangers, with pseudonyms in them: those of which every word is known. Pure.
 
-A name that nobody told us of looks like any other word, so nothing is searched and taken out: what is not a word of
-this tool's own texts, a number, a time, a public fact or a pseudonym makes the whole text unsure.
+A name that nobody told us of looks like any other word, so nothing is searched and taken out: what is not in the
+reviewed list (words.txt), a number that counts something, a month, a public fact or a pseudonym makes all of it unsure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 from cjsm_connect.organisation.addresses import Address, address
 
 ATOM = re.compile(r"[\w.@~+-]+")
 EDGES = ".-_~+@"
-NUMBER = re.compile(r"-?\d{1,8}(\.\d{1,6}){0,2}([a-z]{1,4}|days)?")  # nine digits may be an address
+NUMBER = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,3})?([a-z]{0,4})")
+UNITS = frozenset(
+    {"b", "byte", "bytes", "kb", "kib", "mb", "mib", "gb", "gib", "tb", "tib", "bit", "bits", "percent", "times"}
+    | {"s", "ms", "sec", "second", "seconds", "m", "min", "minute", "minutes", "h", "hour", "hours", "d", "day", "days"}
+    | {"week", "weeks", "month", "months", "year", "years", "messages", "results", "lines", "files", "packages"}
+)
+BEFORE_A_DECIMAL = frozenset({"tls", "ssl", "tlsv1", "edition"})
+BEFORE_FIVE_DIGITS = frozenset({"port", "ports"})
+SMALL = 4  # digits of a number that may stand for itself; more of them may be an address or a telephone
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?"
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 LIKE_AN_ADDRESS = re.compile(r"(?<!\d)\d{1,3}([._-]\d{1,3}){3}(?!\d)")
 SIXTH = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.\d{1,3}){0,3}(?![\w:])")
+A_NETWORK = re.compile(r"\s*/\s*[0-9]")  # behind an address: how large its network is tells where the others are
 OCTETS = re.compile(r"(?i)\b[0-9a-f]{2}(:[0-9a-f]{2}){5,}\b")  # a MAC address, or a fingerprint
 
 
-def words_of(texts: Iterable[str]) -> frozenset[str]:
-    """The words of this tool's own texts and sources: as they stand there, and the parts of those with a dot or dash.
-
-    Mail addresses, and what looks like an address, are no words even there.
-    """
-    found = set()
-    for text in texts:
-        for atom in map(_core, ATOM.findall(text)):
-            if "@" not in atom and not LIKE_AN_ADDRESS.search(atom):
-                found.add(atom)
-                found.update(part for part in re.split(r"[._@~+-]", atom) if part.isalpha())
-    return frozenset(found)
+@cache
+def words() -> frozenset[str]:
+    """The reviewed list: the words that may stay, in small letters."""
+    lines = (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def addresses_in(text: str) -> Iterator[Address]:
@@ -57,8 +60,8 @@ def _core(atom: str) -> str:
 
 @dataclass(frozen=True)
 class Wording:
-    """What is known when a text is told: `pseudonyms` by the value they stand for, `public` values, `words` of our own,
-    and `forbidden` words, which are parts of people's names, as written. All but these are compared without case."""
+    """What is known when a text is told: `pseudonyms` by the value they stand for, `public` values, `words` that may
+    stay, and `forbidden` words, which are parts of people's names, in small letters. All is compared without case."""
 
     pseudonyms: Mapping[str, str]
     public: frozenset[str]
@@ -70,7 +73,7 @@ class Wording:
         parts: list[str] = []
         for place, part in enumerate(self._phrases.split(text)):
             found = self._known(part) if place % 2 else self._plain(part)
-            if found is None:
+            if found is None or (place and not place % 2 and A_NETWORK.match(part)):
                 return None
             parts.append(found)
         return "".join(parts)
@@ -88,7 +91,8 @@ class Wording:
         return re.compile(rf"(?i)(?<!\w)({listed})(?!\w)")
 
     def _known(self, value: str) -> str | None:
-        return self._folded.get(value.casefold()) or (value if re.fullmatch(TIME, value) else None)
+        """A moment to the second leads to what else was written down then: a certificate's to public lists."""
+        return self._folded.get(value.casefold()) or (month(value) if re.fullmatch(TIME, value) else None)
 
     def _plain(self, text: str) -> str | None:
         if not text.isascii() or OCTETS.search(text):
@@ -106,17 +110,45 @@ class Wording:
         return self._known(str(address)) if address else self._atoms(text)
 
     def _atoms(self, text: str) -> str | None:
-        told = [self._atom(atom) for atom in ATOM.findall(text)]
-        if None in told:
-            return None
-        rest = iter(told)
-        return ATOM.sub(lambda _: str(next(rest)), text)
+        """Atom by atom, each with its neighbours: a number is judged by what it counts."""
+        pieces = re.split(f"({ATOM.pattern})", text)
+        atoms = ["", *map(_core, pieces[1::2]), ""]
+        for place in range(1, len(pieces), 2):
+            number = place // 2 + 1  # of its neighbours are those before and behind it
+            told = self._atom(pieces[place], atoms[number - 1], atoms[number + 1])
+            known = atoms[number] in self._folded
+            if told is None or (known and A_NETWORK.match(pieces[place + 1] + atoms[number + 1][:1])):
+                return None
+            pieces[place] = told
+        return "".join(pieces)
 
-    def _atom(self, atom: str) -> str | None:
+    def _atom(self, atom: str, before: str, behind: str) -> str | None:
         core = _core(atom)
         if core in self._folded:
             start = atom.casefold().index(core)
             return atom[:start] + self._folded[core] + atom[start + len(core) :]
-        if atom.strip(EDGES) in self.forbidden or LIKE_AN_ADDRESS.search(core):
+        if core in self.forbidden or LIKE_AN_ADDRESS.search(core):
             return None
-        return atom if not core or core in self.words or NUMBER.fullmatch(core) or DAY.fullmatch(core) else None
+        if DAY.fullmatch(core):
+            return month(core)
+        return atom if not core or core in self.words or _counts(core, before, behind) else None
+
+
+def _counts(core: str, before: str, behind: str) -> bool:
+    """Is this a number that counts something? One beside another may be an address in pieces, one with leading zeros or
+    many digits a telephone or an address, one with a point a part of an address."""
+    found = NUMBER.fullmatch(core)
+    if not found or NUMBER.fullmatch(before) or NUMBER.fullmatch(behind):
+        return False
+    digits, decimals, suffix = found.groups()
+    unit = suffix in UNITS if suffix else behind in UNITS
+    if suffix and not unit:
+        return False
+    if decimals:
+        return unit or before in BEFORE_A_DECIMAL
+    return unit or len(digits) <= SMALL or (len(digits) == SMALL + 1 and before in BEFORE_FIVE_DIGITS)
+
+
+def month(moment: str) -> str:
+    """A day or a time, as coarse as a stranger needs it."""
+    return moment[:7]

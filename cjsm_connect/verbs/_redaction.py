@@ -5,11 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
-from pathlib import Path
 
-import cjsm_connect
 from cjsm_connect.evidence import (
     STATEMENT,
     EvidenceError,
@@ -21,22 +18,11 @@ from cjsm_connect.evidence import (
     verification,
 )
 from cjsm_connect.evidence.strict_json import parse_object, readable
-from cjsm_connect.evidence.wording import words_of
+from cjsm_connect.evidence.wording import words as own_words
 from cjsm_connect.probes.run import CHECKS
 from cjsm_connect.reports import oscal
 from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.results.stored import run_of
-
-OURS = ("organisation", "probes", "remote", "results")
-
-
-@cache
-def own_words() -> frozenset[str]:
-    """The words of what this tool says and looks for: the catalogue, the checks, and the rooms below them."""
-    package = Path(cjsm_connect.__file__).parent
-    sources = [path for room in OURS for path in sorted((package / room).rglob("*.py"))]
-    sources += [*sorted(CHECKS.glob("*.py")), CHECKS / "requirements.toml"]
-    return words_of(path.read_text(encoding="utf-8") for path in sources)
 
 
 def with_commitments(files: Mapping[str, bytes]) -> dict[str, bytes]:
