@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from checks.nftables import inside
 from cjsm_connect.organisation.addresses import Network, network
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
@@ -163,9 +164,10 @@ def admitted(seen: Seen, verdict: Verdict, lookup: str, addresses: Iterable[str]
 
 
 def within(text: str, networks: Iterable[Network]) -> bool:
-    """Whether an entry of mynetworks lies in one of these networks; a table or a negation does not."""
+    """Whether an entry of mynetworks lies in these networks, also across several that touch; a table or a negation does
+    not."""
     try:
         found = network(text.replace("[", "").replace("]", ""), strict=False)
     except ValueError:
         return False
-    return any(found.version == one.version and found.subnet_of(one) for one in networks)  # type: ignore[arg-type]
+    return inside((found,), networks)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checks.postfix import hops, modern, plain, same_route, seconds
+from checks.postfix import hops, modern, plain, same_route, seconds, within
+from cjsm_connect.organisation.addresses import network
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,20 @@ def test_a_route_is_its_transport_and_its_hops_in_order() -> None:
     assert not same_route("inner:[b]:25, [a]:25", "inner:[a]:25, [b]:25")
     assert not same_route("smtp:[a]:25", "inner:[a]:25")
     assert not same_route(None, "inner:[a]:25")
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("192.0.2.0/24", True),
+        ("192.0.2.128/25", True),
+        ("192.0.2.7", True),
+        ("192.0.2.0/23", False),
+        ("198.51.100.0/24", False),
+        ("hash:/etc/postfix/near", False),
+        ("!192.0.2.7", False),
+    ],
+)
+def test_a_trusted_network_may_span_several_that_touch(entry: str, expected: bool) -> None:
+    halves = [network("192.0.2.0/25"), network("192.0.2.128/25")]
+    assert within(entry, halves) is expected

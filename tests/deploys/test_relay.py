@@ -231,7 +231,10 @@ def test_keys_of_an_administrators_own_main_cf_are_not_served_beside_ours(kind: 
 def test_an_administrators_main_cf_brings_no_other_authority_password_or_address_to_the_inner_hop() -> None:
     entries = dict(next(item.entries for item in existing().settings if item.path == MASTER))
     listener, client = str(entries[MAIL_LISTENER + "/inet"]), str(entries["cjsm-inner/unix"])
-    assert "-o tls_append_default_CA=no" in listener and "-o smtpd_upstream_proxy_protocol=\n" in listener
+    assert "-o tls_append_default_CA=no" in listener
+    for name in ("upstream_proxy_protocol", "authorized_xclient_hosts", "proxy_filter"):
+        assert f"\n  -o smtpd_{name}=\n" in f"{listener}\n"
+    assert "smtpd_discard_ehlo_keywords = etrn, silent-discard }" in listener
     for line in ("tls_append_default_CA=no", "smtp_tls_trust_anchor_file=", "smtp_sasl_auth_enable=no"):
         assert f"\n  -o {line}\n" in client
     assert "-o smtp_sasl_password_maps=" in client and "-o smtp_bind_address=\n" in client

@@ -318,6 +318,67 @@ def test_what_people_did_before_still_works(lab: Lab, smarthost: Path) -> None:
     everyday(lab, smarthost)
 
 
+SNAKEOIL = "/etc/ssl/private/ssl-cert-snakeoil.key, /etc/ssl/certs/ssl-cert-snakeoil.pem"
+# what other administrators have in main.cf; each would stop, or take elsewhere, mail of a hop that did not refuse it
+OTHERS = {
+    "TLS and ways out of another making": [
+        *(f"{side}_tls_{kind}_file=" for side in ("smtp", "smtpd") for kind in ("cert", "key")),
+        *(f"{side}_tls_chain_files={SNAKEOIL}" for side in ("smtp", "smtpd")),
+        "smtp_tls_policy_maps=static:none",
+        "smtp_tls_security_level=none",
+        "smtp_tls_wrappermode=yes",
+        "smtp_discard_ehlo_keywords=starttls",
+        "smtpd_discard_ehlo_keywords=starttls",
+        "sender_dependent_default_transport_maps=static:smtp:[outside.example]:587",
+        "smtp_bind_address=192.0.2.99",
+        "smtp_sasl_password_maps=static:council:staple-battery",
+    ],
+    "everything closed or filtered": [
+        "default_transport=error:closed",
+        "relayhost=",
+        "smtpd_client_restrictions=reject",
+        "smtpd_helo_restrictions=reject",
+        "smtpd_sender_restrictions=reject",
+        "smtpd_recipient_restrictions=check_policy_service inet:127.0.0.1:10031",
+        "smtpd_proxy_filter=127.0.0.1:10026",
+        "smtpd_milters=inet:127.0.0.1:8891",
+        "smtpd_upstream_proxy_protocol=haproxy",
+        "smtpd_sasl_auth_enable=yes",
+        "smtp_tls_trust_anchor_file=/etc/ssl/certs/ssl-cert-snakeoil.pem",
+        "smtp_fallback_relay=[outside.example]:587",
+        "soft_bounce=yes",
+        "inet_interfaces=127.0.0.1, 192.0.2.10",
+        "compatibility_level=3.9",
+    ],
+}
+
+
+@pytest.fixture
+def other_main_cf(lab: Lab) -> Iterator[Callable[[list[str]], None]]:
+    """Give the mail server's main.cf these settings for one test; their own come back."""
+    path, again = "/etc/postfix/main.cf", "touch -d '-5 seconds' /etc/postfix/main.cf; postfix reload"
+    before = lab.exec("mail", ["cat", path]).stdout
+
+    def change(settings: list[str]) -> None:
+        lab.exec("mail", ["postconf", "-e", *settings])
+        lab.exec("mail", ["sh", "-c", again])
+
+    yield change
+    lab.exec("mail", ["sh", "-c", f"cat > {path}; {again}; postfix flush"], input=before)
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_whatever_else_stands_in_their_main_cf_cjsm_mail_goes_its_way(
+    lab: Lab, other_main_cf: Callable[[list[str]], None], what: str
+) -> None:
+    other_main_cf(OTHERS[what])
+    out = send(lab, "mail", CLERK, f"{ADVOCATE}.cjsm.net")
+    back = send(lab, "hub", ADVOCATE, f"{CLERK}.cjsm.net")
+    assert soon(lambda: any(one["Subject"] == out for one in mailboxes.messages(lab.name, "hub", "charity")))
+    assert in_the_inbox(lab, back)
+    assert not [one for one in mailboxes.messages(lab.name, "outside", "trap") if one["Subject"] == out]
+
+
 def test_what_nobody_declared_is_closed(lab: Lab) -> None:
     """The rules are real: the same machine may use IMAP and not a port that nobody serves for the LAN."""
     rules = lab.exec("mail", ["nft", "list", "table", "inet", "cjsm"]).stdout
