@@ -231,6 +231,13 @@ def extra_port(host: Patient) -> None:
     assert "0.0.0.0:8080" in host.run(["ss", "-Hltn"]).stdout
 
 
+@fault("firewall.extra-udp-port", host="relay", violates="firewall.only-needed-services")
+def extra_udp_port(host: Patient) -> None:
+    """A monitoring agent waits for questions that the firewall lets nobody ask: it is silent, and nobody knows why."""
+    host.run(["systemd-run", "--unit=agent", "--socket-property=ListenDatagram=0.0.0.0:161", "cat"])
+    assert "0.0.0.0:161" in host.run(["ss", "-Hlun"]).stdout
+
+
 @fault("firewall.passwords-taken", host="firewall", violates="firewall.log-in")
 def passwords_taken(host: Patient) -> None:
     """SSH takes a password from whoever has no key, for a supplier's visit."""

@@ -318,6 +318,11 @@ def test_what_people_did_before_still_works(lab: Lab, smarthost: Path) -> None:
     everyday(lab, smarthost)
 
 
+def test_a_second_apply_changes_nothing(stranger: Stranger) -> None:
+    done = stranger.types("./cjsm apply --org inventories/council")
+    assert "Nothing to do: every host is as wanted." in done.stderr, done.stderr
+
+
 SNAKEOIL = "/etc/ssl/private/ssl-cert-snakeoil.key, /etc/ssl/certs/ssl-cert-snakeoil.pem"
 # what other administrators have in main.cf; each would stop, or take elsewhere, mail of a hop that did not refuse it
 OTHERS = {
@@ -394,8 +399,3 @@ def test_their_configuration_is_theirs_and_postfix_warns_of_nothing_new(lab: Lab
     )
     assert "legacy" not in log.stdout
     assert "are both" not in lab.exec("mail", ["sh", "-c", "cat /var/log/mail.log"]).stdout
-
-
-def test_a_second_apply_changes_nothing(stranger: Stranger) -> None:
-    done = stranger.types("./cjsm apply --org inventories/council")
-    assert "Nothing to do: every host is as wanted." in done.stderr, done.stderr
