@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from cjsm_connect.desired.change import Change
 from cjsm_connect.desired.packetfilter import Opening, passes
-from cjsm_connect.desired.snapshot import Snapshot
+from cjsm_connect.desired.snapshot import Snapshot, sha256
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.addresses import Address, Network, network, observed
 from cjsm_connect.organisation.flows import OUTSIDE, Flow, HostFlows, for_host, network_of
@@ -57,9 +57,17 @@ NOTHING: Traffic = {"listeners": (), "incoming": (), "outgoing": (), "named": ()
 
 
 def traffic_of(change: Change, snapshot: Snapshot) -> Traffic:
-    """What a snapshot tells of use, where the firewall's rules change; nothing where they stay."""
-    walls = snapshot.get("firewalls", {})
-    return next((walls[wall.table].get("traffic", NOTHING) for wall in change.firewalls), NOTHING)
+    """What a snapshot tells of use, where the firewall's rules change; nothing where they stay.
+
+    Rules that were confirmed before and somebody has since taken away or changed are no new ones: what they close was
+    agreed to then, and a host without its firewall does not wait for an answer.
+    """
+    for wall in change.firewalls:
+        found = snapshot.get("firewalls", {}).get(wall.table, {})
+        if found.get("boot") != sha256(wall.ruleset):
+            traffic: Traffic = found.get("traffic", NOTHING)
+            return traffic
+    return NOTHING
 
 
 def digest(found: Iterable[Closing]) -> str:
