@@ -47,7 +47,12 @@ def _written(files: Mapping[str, bytes], time: int) -> bytes:
     made = io.BytesIO()
     for name in sorted(files):
         made.write(_header(name, len(files[name]), time) + files[name] + b"\0" * (-len(files[name]) % BLOCK))
-    return made.getvalue() + b"\0" * (2 * BLOCK + -(made.tell() + 2 * BLOCK) % RECORD)
+    return made.getvalue().ljust(_whole(made.tell()), b"\0")
+
+
+def _whole(size: int) -> int:
+    """How long a tar file is whose entries take `size` bytes."""
+    return -(-(size + 2 * BLOCK) // RECORD) * RECORD
 
 
 def _header(name: str, size: int, time: int) -> bytes:
@@ -108,16 +113,24 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 
 def _as_written(data: bytes, files: Mapping[str, bytes], time: int) -> None:
-    """Return if these are the bytes that we write for these files."""
+    """Return if these are the bytes that `_written` makes of these files. What lies between the headers was read from
+    there, and is zeros after a file's end; so the headers in their places, and the length, are all that may differ."""
     if twice := _twice(files):
         raise Refused(f"the bundle holds {twice}")
-    rewritten = _written(files, time) if 0 <= time < 8**11 else b""
-    if rewritten != data:
-        at = next((at for at in range(0, len(data), BLOCK) if data[at : at + BLOCK] != rewritten[at : at + BLOCK]), 0)
-        raise Refused(
-            "the bundle is not written in the one form in which evidence is: expected the order, owners, modes, times, "
-            f"numbers and padding of `cjsm evidence`, found another block at byte {at}"
-        )
+    at = 0
+    for name in sorted(files):
+        if not 0 <= time < 8**11 or data[at : at + BLOCK] != _header(name, len(files[name]), time):
+            raise Refused(_other_form(at))
+        at += BLOCK + -(-len(files[name]) // BLOCK) * BLOCK
+    if len(data) != _whole(at):
+        raise Refused(_other_form(min(len(data), _whole(at))))
+
+
+def _other_form(at: int) -> str:
+    return (
+        "the bundle is not written in the one form in which evidence is: expected the order, owners, modes, times, "
+        f"numbers and padding of `cjsm evidence`, found another block at byte {at}"
+    )
 
 
 def _ends(block: bytes) -> bool:
