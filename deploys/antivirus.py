@@ -27,6 +27,7 @@ WAIT = "/usr/local/lib/cjsm/wait-for-signatures"
 CLAMD_SOCKET = "/run/clamav/clamd.ctl"
 MILTER_SOCKET = "/run/clamav/clamav-milter.ctl"
 PACKAGES = ("clamav-daemon", "clamav-milter", "clamav-freshclam", "clamdscan")
+SIGNATURES = "virus signatures"
 PUBLIC_SOURCE = "database.clamav.net"
 PUBLIC_DATABASES = ("main.c[lv]d", "daily.c[lv]d")  # in quotes where a shell reads them
 # Debian's clamav-freshclam brings these since 1.4.6, enabled beside its daemon: both lock freshclam's log, so that at a
@@ -66,12 +67,12 @@ def _of_clamav(organisation: Organisation, host: Host) -> Desired:
             *(masked(unit, order=28) for unit in SECOND_UPDATERS),
             Service("clamav-freshclam.service", watches=(FRESHCLAM,), order=30),
             Service("clamav-daemon.socket", on_change="restart", watches=(SOCKET_UNIT,), order=34),
-            Service("clamav-daemon.service", watches=(CLAMD, UNOPENED, DAEMON_UNIT), order=36),
+            Service("clamav-daemon.service", watches=(CLAMD, UNOPENED, DAEMON_UNIT), order=36, waits_for=SIGNATURES),
             Service("clamav-milter.service", watches=(MILTER, MILTER_UNIT), order=40),
         ),
         memory=(Memory(scanner_memory_bytes(organisation), "virus signatures, also while new ones are loaded"),),
         health=(
-            Health("the virus scanner answers and finds", "clamd", (("socket", CLAMD_SOCKET),)),
+            Health("the virus scanner answers and finds", "clamd", (("socket", CLAMD_SOCKET),), waits_for=SIGNATURES),
             _milter_answers(MILTER_SOCKET),
         ),
         awaited=(_signatures(organisation),),
@@ -82,7 +83,7 @@ def _signatures(organisation: Organisation) -> Awaited:
     mirrors = organisation.estate.mirrors
     databases = mirrors.signature_files or PUBLIC_DATABASES
     source = mirrors.signatures or PUBLIC_SOURCE
-    return Awaited("virus signatures", "signatures", (("databases", list(databases)), ("source", source)))
+    return Awaited(SIGNATURES, "signatures", (("databases", list(databases)), ("source", source)))
 
 
 def _files(organisation: Organisation, host: Host) -> Iterator[File]:

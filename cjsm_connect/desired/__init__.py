@@ -194,7 +194,8 @@ class Service:
     `on_change` says how it takes them up; `watches` are absolute paths, or the names of keys and maps. `access`: it
     lets administrators in, so it takes up its files before the change is confirmed over a new connection. `masked`: a
     package brings it and enables it by itself, and nothing may start it, no later version of the package either; such a
-    unit need not exist (systemctl(1) mask).
+    unit need not exist (systemctl(1) mask). `waits_for`: the name of what is `Awaited` and may need minutes; until it
+    is there the unit may be starting, and an apply does not wait for it.
     """
 
     unit: str
@@ -205,6 +206,7 @@ class Service:
     order: int = 50  # lower starts earlier
     access: bool = False
     masked: bool = False
+    waits_for: str = ""
 
     @property
     def key(self) -> str:
@@ -218,11 +220,13 @@ def masked(unit: str, order: int) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A try on the host after activation: the name of a function in remote/health.py and its arguments."""
+    """A try on the host after activation: the name of a function in remote/health.py and its arguments. `waits_for` as
+    for a service: until then it is not tried."""
 
     name: str
     probe: str
     arguments: tuple[tuple[str, Any], ...] = ()
+    waits_for: str = ""
 
     @property
     def key(self) -> str:

@@ -217,6 +217,8 @@ def service_actions(service: Service, unit: dict[str, Any]) -> Iterator[str]:
         yield "stop"
     elif not service.running and unit["active"] == "failed":
         yield "reset-failed"
+    elif service.running and service.waits_for and unit["active"] == "activating":
+        return  # on its way; apply and status name it until it has come
     elif service.running and not active:
         yield "restart" if unit["active"] == "failed" else "start"
     elif service.running and not unit["current"] and service.on_change != "none":

@@ -91,6 +91,7 @@ def wanted(desired: Desired) -> dict[str, Any]:
         "services": [_service(item, desired) for item in desired.services],
         "health": [_health(item) for item in desired.health],
         "firewalls": [asdict(item) for item in desired.firewalls],
+        "awaited": awaited(desired),
     }
 
 
@@ -148,4 +149,5 @@ def _service(service: Service, desired: Desired) -> dict[str, Any]:
 
 
 def _health(health: Health) -> dict[str, Any]:
-    return {"name": health.name, "probe": health.probe, "arguments": dict(health.arguments)}
+    told = {"name": health.name, "probe": health.probe, "arguments": dict(health.arguments)}
+    return told | {"waits_for": health.waits_for}

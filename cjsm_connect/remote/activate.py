@@ -7,8 +7,9 @@ import os
 import time
 from typing import Any
 
-from cjsm_connect.remote import collect, common, health, lock, undo
+from cjsm_connect.remote import collect, common, health, lock, settling, undo
 
+PATIENCE = 20  # seconds for what may need minutes; after that it is left to come by itself
 MASKED = ("masked", "masked-runtime")  # of UnitFileState
 
 
@@ -24,8 +25,8 @@ def activate(arguments: dict[str, Any]) -> dict[str, Any]:
             wanted = arguments
             if arguments["installed"]:
                 wanted = undo.wanted(undo.confirm())
-            settle_all(wanted["services"], done)
-            health.all_well(wanted["health"])
+            missing = settle_all(wanted["services"], done, wanted.get("awaited", []))
+            health.all_well([item for item in wanted["health"] if item.get("waits_for") not in missing])
             if arguments["installed"]:
                 undo.done()
         except common.Failed as error:
@@ -33,15 +34,41 @@ def activate(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"done": done}
 
 
-def settle_all(services: list[dict[str, Any]], done: list[str]) -> None:
-    """Bring every unit to its state, in order; the systemd manager first reads changed unit files."""
+def settle_all(services: list[dict[str, Any]], done: list[str], awaited: list[dict[str, Any]]) -> set[str]:
+    """Bring every unit to its state, in order; the systemd manager first reads changed unit files.
+
+    Returns the names of what is `awaited` and has not come: units that wait for it have been told to start, no more.
+    """
+    missing: set[str] = set()
     common.run(["systemctl", "daemon-reload"], seconds=60)
     states = collect.units({service["unit"]: service["watches"] for service in services})
     actions = known_at_boot(services, states)
     for service in services:
-        taken = [*actions.get(service["unit"], ()), *filter(None, [settle(service, states[service["unit"]])])]
+        state = states[service["unit"]]
+        late = needed(service, state) in ("start", "restart") and has_not_come(service.get("waits_for", ""), awaited)
+        missing |= {service["waits_for"]} if late else set()
+        settled = begin(service["unit"]) if late else settle(service, state)
+        taken = [*actions.get(service["unit"], ()), *filter(None, [settled])]
         if taken:
             done.append(f"{service['unit']}: {', '.join(taken)}")
+    return missing
+
+
+def has_not_come(name: str, awaited: list[dict[str, Any]]) -> bool:
+    """Has what is awaited under this name not come, though it got PATIENCE seconds?"""
+    wanted = [item for item in awaited if item["name"] == name]
+    last = time.monotonic() + PATIENCE
+    while settling.rows(wanted, {}, host=False):
+        if time.monotonic() > last:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def begin(unit: str) -> str:
+    """Tell a unit to start as soon as it can; what keeps it is waited for by its own ExecStartPre."""
+    common.run(["systemctl", "--no-block", "restart", unit])
+    return "start as soon as it can"
 
 
 def known_at_boot(services: list[dict[str, Any]], states: dict[str, Any]) -> dict[str, list[str]]:

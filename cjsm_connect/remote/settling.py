@@ -18,9 +18,9 @@ SIGNATURES = "/var/lib/clamav"
 STILL_STARTING = "the host is still starting"
 
 
-def rows(wanted: list[dict[str, Any]], states: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Everything that is not settled: the start of the host, units that are starting, and what is `wanted`."""
-    found = [row(STILL_STARTING, "systemd has not started everything yet")] if starting() else []
+def rows(wanted: list[dict[str, Any]], states: dict[str, dict[str, Any]], host: bool = True) -> list[dict[str, Any]]:
+    """Everything that is not settled: the start of the `host`, units that are starting, and what is `wanted`."""
+    found = [row(STILL_STARTING, "systemd has not started everything yet")] if host and starting() else []
     found += [row(unit, "it is starting") for unit, state in states.items() if state["active"] == "activating"]
     looked = ((item["name"], PROBES[item["probe"]](dict(item["arguments"]))) for item in wanted)
     return found + [row(name, *told) for name, told in looked if told[0]]

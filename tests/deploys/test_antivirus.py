@@ -7,7 +7,7 @@ import re
 import pytest
 
 from cjsm_connect.desired import Desired
-from deploys.antivirus import CLAMD, DAEMON_UNIT, FRESHCLAM, MILTER, SOCKET_UNIT, UNOPENED, WAIT, desired
+from deploys.antivirus import CLAMD, DAEMON_UNIT, FRESHCLAM, MILTER, MILTER_UNIT, SOCKET_UNIT, UNOPENED, WAIT, desired
 from tests.made_up import organisation
 
 
@@ -132,6 +132,16 @@ def test_signatures_come_before_the_scanner_and_the_scanner_before_the_milter() 
         "clamav-daemon.service",
         "clamav-milter.service",
     ]
+
+
+def test_the_scanner_and_its_try_wait_for_signatures_and_nothing_else_waits_for_the_scanner() -> None:
+    state = wanted()
+    late = [item for item in (*state.services, *state.health) if item.waits_for]
+    assert [item.key for item in late] == ["clamav-daemon.service", "the virus scanner answers and finds"]
+    assert {item.waits_for for item in late} <= {item.name for item in state.awaited}
+    # an order after the daemon would hold the milter, and with it Postfix, until the signatures have come
+    ordering = re.findall(r"^(?:After|Requires|Requisite|BindsTo)=.*$", content(state, MILTER_UNIT), re.MULTILINE)
+    assert ordering and not any("clamav-daemon.service" in line for line in ordering)
 
 
 def test_only_one_program_looks_for_signatures_whatever_the_package_enables() -> None:

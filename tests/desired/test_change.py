@@ -99,6 +99,13 @@ def test_a_unit_that_must_never_run_is_masked_and_leaves_no_failure_behind(found
     assert not change(desired, snapshot(units={"x.service": UNIT | {"active": "inactive", "enabled": "masked"}}))
 
 
+def test_a_unit_that_is_starting_is_left_alone_only_if_what_it_waits_for_may_need_minutes():
+    snapshots = snapshot(units={"x.service": UNIT | {"active": "activating"}})
+    assert not change(Desired(services=(Service("x.service", waits_for="signatures"),)), snapshots)
+    (differs,) = change(Desired(services=(Service("x.service"),)), snapshots).services
+    assert differs.why == "start"
+
+
 def test_a_file_that_must_not_be_there_is_removed_only_when_it_is():
     desired = Desired(absent=(Absent("/etc/old"),))
     assert change(desired, snapshot(files={"/etc/old": {"kind": "file"}})).absent == ("/etc/old",)

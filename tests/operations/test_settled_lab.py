@@ -74,3 +74,22 @@ def answers_ssh(lab: Lab, host: str) -> bool:
     line = ["timeout", "1", "bash", "-c", f"exec 3<>/dev/tcp/{lab.address(host)}/22 && head -c 4 <&3"]
     inside = ["nsenter", f"--net={entry.controller(lab.name)}", *line]
     return subprocess.run(inside, capture_output=True, text=True, check=False).stdout == "SSH-"
+
+
+SLOW = 10  # bytes a second: more than the twenty seconds that an apply gives signatures, less than it waits in the end
+
+
+@pytest.mark.touches("relay", "outside")
+def test_a_slow_mirror_of_signatures_holds_up_the_scanner_and_nothing_else(lab: Lab, cjsm: Cjsm) -> None:
+    slow = f"echo 'limit_rate {SLOW};' > /etc/nginx/conf.d/slow.conf && systemctl reload nginx"
+    assert not lab.exec("outside", ["sh", "-c", slow]).returncode
+    units = "clamav-daemon.socket clamav-daemon clamav-milter clamav-freshclam"
+    lab.exec("relay", ["sh", "-c", f"systemctl stop {units}; rm -r /var/lib/clamav/*"])
+    applied = cjsm("apply", "--yes", "--json")
+    assert applied.returncode == 0, applied.stderr
+    found = json.loads(applied.stdout)
+    assert "settling: relay: clamav-daemon.service, virus signatures" in applied.stderr
+    assert found["left"] == {} and found["settling"] == {} and found["settling_seconds"] > 0
+    assert lab.exec("relay", ["systemctl", "is-active", *units.split()]).stdout.split() == ["active"] * 4
+    checked = cjsm("check", "--only", "antivirus", "--json")
+    assert accused(checked) == []
