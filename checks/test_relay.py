@@ -383,6 +383,24 @@ def test_recipients_known(seen: Seen, verdict: Verdict) -> None:
 
 
 @check(
+    "relay.mailboxes-real",
+    requirement="relay.unknown-recipients",
+    role="mail",
+    title="Every name that the mail server takes mail for ends in a mailbox",
+    remedy="cjsm apply, which sets local_recipient_maps; for an account that is named: give it its home "
+    "(mkhomedir_helper NAME; chown), or take it away; for an alias: change /etc/aliases, then newaliases",
+)
+def test_mailboxes_real(seen: Seen, verdict: Verdict) -> None:
+    if seen.host.mailboxes != "local":
+        tried = "mailboxes of your own mail system are tried from outside: connection.unknown-recipients"
+        verdict(True, expected="mailboxes that are not ours", observed=tried)
+        return
+    unreal = seen.fact("mailboxes", "unreal")
+    observed = "; ".join(f"{name}: {why}" for name, why in unreal) or "each ends in a mailbox"
+    verdict(not unreal, expected="no name without a mailbox", observed=observed)
+
+
+@check(
     "relay.smuggling-closed",
     requirement="relay.no-smuggling",
     role=MAIL_HOSTS,

@@ -35,6 +35,7 @@ MAIN = "/etc/postfix/main.cf"
 MASTER = "/etc/postfix/master.cf"
 MAPS = "/etc/cjsm/maps"
 TLS = "/etc/cjsm/tls"
+MAILBOXES = tuple(f"/etc/cjsm/mailboxes/{name}" for name in ("people", "aliases", "delivery-status"))
 PASSWORDS = "/etc/cjsm/hub-password"
 FOLDER = Directory("/etc/cjsm")
 SCANNER = "unix:/run/clamav/clamav-milter.ctl"
@@ -320,11 +321,12 @@ def _mail_server(organisation: Organisation, host: Host) -> Desired:
     """All of Postfix where it keeps the mailboxes for us; else two services beside the administrator's own."""
     maps = tuple(_inner_maps(organisation, organisation.relays))
     ours = host.mailboxes == "local"
-    watches = (MAIN, MASTER, f"{TLS}/inner-ca.pem", "inner", *(table.name for table in maps), *PROGRAMS)
+    files = (MAIN, MASTER, *(MAILBOXES if ours else ()))
+    watches = (*files, f"{TLS}/inner-ca.pem", "inner", *(table.name for table in maps), *PROGRAMS)
     return Desired(
         packages=PACKAGES,
         answers=(Answer("postfix", "postfix/main_mailer_type", "select", "Internet Site"),) if ours else (),
-        directories=(FOLDER,),
+        directories=(FOLDER, Directory("/etc/cjsm/mailboxes")) if ours else (FOLDER,),
         files=tuple(_mail_files(organisation, host)) if ours else (),
         settings=() if ours else tuple(_mail_settings(organisation, host)),
         maps=maps,
@@ -349,6 +351,9 @@ def _mail_files(organisation: Organisation, host: Host) -> Iterator[File]:
     master = template("relay/mail-master.cf.j2", organisation=organisation.organisation.name, services=services)
     yield File(MAIN, main, reason="mailboxes here, CJSM by the relay")
     yield File(MASTER, master, reason="one listener and one route for the inner hop")
+    for table in MAILBOXES:
+        text = template(f"relay/{table.rpartition('/')[2]}.j2")
+        yield File(table, text, reason="nothing that is accepted is bounced later")
 
 
 def _mail_settings(organisation: Organisation, host: Host) -> Iterator[Settings]:

@@ -156,12 +156,15 @@ TEMPLATES = {
     "patching/pending.service.j2": SYSTEMD,
     "patching/pending.timer.j2": SYSTEMD,
     "patching/timer.conf.j2": SYSTEMD,
+    "relay/aliases.j2": POSTFIX,
     "relay/client.j2": POSTFIX,
+    "relay/delivery-status.j2": POSTFIX,
     "relay/listener.j2": POSTFIX,
     "relay/mail-main.cf.j2": POSTFIX,
     "relay/mail-master.cf.j2": POSTFIX,
     "relay/main.cf.j2": POSTFIX,
     "relay/master.cf.j2": POSTFIX,
+    "relay/people.j2": POSTFIX,
     "relay/standard.j2": POSTFIX,
 }
 

@@ -14,6 +14,7 @@ from cjsm_connect.organisation.addresses import address
 from cjsm_connect.organisation.hooks import ScannerHook
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT, Address, hub_side_address, inner_addresses
 from cjsm_connect.probes import hooks, postfix
+from cjsm_connect.probes.sessions import SYSTEM_ACCOUNTS
 from cjsm_connect.remote.collect import STATE
 from cjsm_connect.remote.firewall import BOOT, LOG, TABLE
 
@@ -149,6 +150,13 @@ def forwarding(organisation: Organisation, host: Host) -> dict[str, Any] | None:
     return {"own": [*organisation.domains.names, *sorted(names), "localhost", "localhost.localdomain"]}
 
 
+def mailboxes(organisation: Organisation, host: Host) -> dict[str, Any] | None:
+    """Which names are tried from outside."""
+    if host.role != "mail" or host.mta != "postfix":
+        return None
+    return {"names": SYSTEM_ACCOUNTS}
+
+
 def _has_inner_hop(organisation: Organisation, host: Host) -> bool:
     """Whether Postfix on this host is one end of the hop between relay and mail server."""
     return host.role != "firewall" and host.mta == "postfix" and bool(organisation.relays and organisation.mail_servers)
@@ -187,6 +195,7 @@ ARGUMENTS: dict[str, Arguments] = {
     "domains": domains,
     "access": access,
     "forwarding": forwarding,
+    "mailboxes": mailboxes,
 }
 
 

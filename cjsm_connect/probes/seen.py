@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from cjsm_connect.organisation import Host, Organisation
 
 ESTATE = "estate"
-OF_POSTFIX = frozenset({"domains", "forwarding", "relay", "tls"})  # topics that no other mail server program is asked
+OF_POSTFIX = frozenset({"domains", "forwarding", "mailboxes", "relay", "tls"})
+"""Topics that no other mail server program is asked."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from cjsm_connect.organisation.suites import permitted
 OWN_CHAINS = {"hub": "/etc/cjsm/tls/hub.chain.pem", "inner": "/etc/cjsm/tls/inner.chain.pem"}
 FOREIGN = "cjsm-selftest.invalid"  # RFC 6761: nobody's domain, so that an open relay sends nothing anywhere
 UNKNOWN_USER = "no-such-user-cjsm-selftest"
+SYSTEM_ACCOUNTS = ("nobody", "www-data", "daemon", "sshd")
+"""Accounts of every Unix, behind which there is nobody; an alias of such a name is the administrator's decision."""
 SMTP_PORT = 25
 
 # what a scanner is tried with: the attachment's content, how it is packed, and whether the message is nearly too large
@@ -149,6 +151,13 @@ def foreign_recipients(organisation: Organisation) -> list[str]:
     """Recipients elsewhere, in the spellings that have fooled mail servers (RFC 5321 3.6.1 source routes, "%" hack)."""
     own = organisation.domains.names[0]
     return [f"someone@{FOREIGN}", f"someone%{FOREIGN}@{own}", f"@{own}:someone@{FOREIGN}", f'"someone@{FOREIGN}"@{own}']
+
+
+def nobodies(organisation: Organisation) -> list[str]:
+    """Recipients that nobody should be: accounts of the system, also with an extension, and a name that is none."""
+    own = organisation.domains.names[0]
+    accounts = (*SYSTEM_ACCOUNTS, f"{SYSTEM_ACCOUNTS[0]}+{UNKNOWN_USER}")
+    return [f"{name}@{own}" for name in (UNKNOWN_USER, *accounts)]
 
 
 def known_user(organisation: Organisation) -> str:

@@ -56,6 +56,7 @@ def _public(organisation: Organisation, mail: Host) -> Iterator[Try]:
     user, stranger = sessions.known_user(organisation), f"someone@{sessions.FOREIGN}"
     asked = {
         "own": sessions.envelope(stranger, [user]),
+        "unknown-recipients": sessions.envelope(stranger, sessions.nobodies(organisation)),
         "foreign-recipients": sessions.envelope(stranger, sessions.foreign_recipients(organisation)),
         "cjsm-recipient": sessions.envelope(user, [sessions.cjsm_user(organisation)]),
         "forged-cjsm-sender": sessions.envelope("judge@court.example.cjsm.net", [user]),

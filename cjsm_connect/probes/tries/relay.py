@@ -46,6 +46,7 @@ def _recipients(organisation: Organisation, relay: Host) -> Iterator[Try]:
     own = organisation.domains.names[0]
     asked = {
         "unknown-recipient": [f"{sessions.UNKNOWN_USER}@{own}"],
+        "system-accounts": sessions.nobodies(organisation)[1:],
         "foreign-recipients": sessions.foreign_recipients(organisation),
         "cjsm-recipient": [sessions.cjsm_user(organisation)],
         "suffixed-recipient": [f"{sessions.known_user(organisation)}.cjsm.net"],
