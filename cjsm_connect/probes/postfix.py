@@ -15,13 +15,14 @@ from cjsm_connect.organisation.routes import (
     inner_next_hops,
     next_hop,
 )
+from cjsm_connect.probes.steering import STEERING
 
 STRANGER = "192.0.2.254"  # an address that no table may admit (RFC 5737)
 FOREIGN_DOMAIN = "elsewhere.example"
 UNKNOWN_KEYS = "hub_unknown_keys"
 """The table that says what a client with an unknown key is told, by its address."""
 
-PARAMETERS = (
+_READ = (
     "address_verify_map",
     "authorized_submit_users",
     "bounce_queue_lifetime",
@@ -87,6 +88,8 @@ PARAMETERS = (
     "unverified_recipient_reject_code",
     "virtual_alias_maps",
 )
+
+PARAMETERS = tuple(sorted({*_READ, *STEERING}))
 
 Lookups = dict[str, dict[str, Any]]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from cjsm_connect.remote import permissions, postconf, suites, unknown_keys
 from cjsm_connect.remote.common import read, started
+from cjsm_connect.remote.observe import actions
 from cjsm_connect.remote.once import attempt
 
 SIDES = ("smtp", "smtpd")  # programs of master.cf that speak TLS; their settings begin with their names
@@ -37,6 +38,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "queue": queue(),
         "loaded": loaded(arguments["watched"]),
         "unknown_keys": unknown_keys.observe(),
+        "actions": actions.observe(everything, found),
     }
 
 
