@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faults import Patient, fault
-from faults.connection import HUB_SIDE, configure, override
+from faults.connection import configure
 from faults.domains import edit
 from faults.relay import MASTER
 
@@ -32,7 +32,12 @@ def body_redirects(host: Patient) -> None:
     configure(host, body_checks=f"regexp:{AWAY}")
 
 
-@fault("relay.copies-for-the-archive", host="relay", violates="relay.nothing-steers")
+@fault(
+    "relay.copies-for-the-archive",
+    host="relay",
+    violates="relay.nothing-steers",
+    entails={"connection.mail-both-ways": "a copy of the test message goes to others than its recipient"},
+)
 def copies_for_the_archive(host: Patient) -> None:
     """Each message is copied to an archive of our own, which nobody has asked CJSM's members about."""
     configure(host, always_bcc="archive@council.example")
@@ -61,7 +66,10 @@ def recipient_discarded(host: Patient) -> None:
 @fault("relay.mail-on-hold", host="relay", violates="relay.nothing-steers")
 def mail_on_hold(host: Patient) -> None:
     """During an inquiry all mail from the hub was put on hold at its end, and stays there."""
-    override(host, HUB_SIDE, smtpd_end_of_data_restrictions="check_client_access static:HOLD")
+    held = "-o { smtpd_end_of_data_restrictions = check_client_access static:HOLD }"
+    host.replace(MASTER, "-o smtpd_end_of_data_restrictions=\n", f"{held}\n")
+    host.reload_postfix()
+    assert "static:HOLD" in host.run(["postconf", "-P"]).stdout
 
 
 @fault(
