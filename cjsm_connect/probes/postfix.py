@@ -40,6 +40,8 @@ _READ = (
     "relayhost",
     "smtp_dns_reply_filter",
     "smtp_fallback_relay",
+    "smtp_line_length_limit",
+    "message_drop_headers",
     "smtp_tls_CAfile",
     "smtp_tls_CApath",
     "smtp_tls_chain_files",
