@@ -90,15 +90,20 @@ def foreign(seen: Seen) -> Iterator[str]:
 def _named(where: str, values: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[str]:
     for name in STEERING:
         value = plain(str(values.get(name, "")))
-        if value and value != ours.get(name, ""):
+        if value and value.replace(",", " ").split() != ours.get(name, "").split():
             yield f"{where}: {name} = {value}"
 
 
 def allowed(organisation: Organisation, host: Host) -> dict[str, str]:
     """What belongs to the connection; every other setting of the list is empty, which is Postfix's default."""
-    transport = {"transport_maps": f"lmdb:{MAPS}/transport"}
     if host.role != "relay":
+        transport = {"transport_maps": f"lmdb:{MAPS}/transport regexp:{MAPS}/disguised_domains"}
         return {**transport, "local_delivery_status_filter": "regexp:/etc/cjsm/mailboxes/delivery-status"}
     scanner = organisation.antivirus.hook.milter if organisation.antivirus.hook else SCANNER
     aliases = {"virtual_alias_maps": f"lmdb:{MAPS}/aliases"}
-    return {**transport, **aliases, "smtpd_milters": scanner, "non_smtpd_milters": scanner}
+    return {
+        "transport_maps": f"lmdb:{MAPS}/transport",
+        **aliases,
+        "smtpd_milters": scanner,
+        "non_smtpd_milters": scanner,
+    }
