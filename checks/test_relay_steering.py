@@ -97,13 +97,11 @@ def _named(where: str, values: Mapping[str, str], ours: Mapping[str, str]) -> It
 def allowed(organisation: Organisation, host: Host) -> dict[str, str]:
     """What belongs to the connection; every other setting of the list is empty, which is Postfix's default."""
     if host.role != "relay":
-        transport = {"transport_maps": f"lmdb:{MAPS}/transport regexp:{MAPS}/disguised_domains"}
-        return {**transport, "local_delivery_status_filter": "regexp:/etc/cjsm/mailboxes/delivery-status"}
+        return {
+            "transport_maps": f"lmdb:{MAPS}/transport regexp:{MAPS}/disguised_domains",
+            "smtp_dns_reply_filter": f"regexp:{MAPS}/never_by_mx",
+            "local_delivery_status_filter": "regexp:/etc/cjsm/mailboxes/delivery-status",
+        }
     scanner = organisation.antivirus.hook.milter if organisation.antivirus.hook else SCANNER
-    aliases = {"virtual_alias_maps": f"lmdb:{MAPS}/aliases"}
-    return {
-        "transport_maps": f"lmdb:{MAPS}/transport",
-        **aliases,
-        "smtpd_milters": scanner,
-        "non_smtpd_milters": scanner,
-    }
+    tables = {"transport_maps": f"lmdb:{MAPS}/transport", "virtual_alias_maps": f"lmdb:{MAPS}/aliases"}
+    return {**tables, "smtpd_milters": scanner, "non_smtpd_milters": scanner}
