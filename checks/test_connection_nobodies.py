@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks.framework import check
-from checks.sessions import Outcome, refusal, told
+from checks.sessions import Outcome, control, refusal, told
 from checks.test_connection_public import public
 from cjsm_connect.organisation import Host
 from cjsm_connect.probes.seen import Seen
@@ -47,6 +47,30 @@ def test_public_refuses_nobodies(seen: Seen, verdict: Verdict) -> None:
     own = public("own", seen, verdict)
     outcome = refusal(seen, public("unknown-recipients", seen, verdict), beside=own)
     nobody_is_taken(seen, verdict, outcome, (seen.host,))
+
+
+@check(
+    "connection.listed-recipients-real",
+    requirement="connection.unknown-recipients",
+    role="mail",
+    vantage="other end of the inner hop",
+    impact="local-active",
+    title="The mail server takes mail for each recipient that the relay's list has",
+    remedy="take the address out of recipients.file, or give it a mailbox; then cjsm apply",
+)
+def test_listed_recipients_real(seen: Seen, verdict: Verdict) -> None:
+    for relay in seen.organisation.relays:
+        control(seen, f"inner.session:{seen.host.name}:{relay.name}")
+        if not seen.organisation.recipients.addresses:
+            continue
+        outcome = seen.tried(f"inner.listed:{seen.host.name}:{relay.name}")
+        replies = [reply for reply in outcome["replies"] if reply["command"].startswith("RCPT")]
+        refused = [reply for reply in replies if reply["code"] >= 500]
+        observed = told({**outcome, "replies": refused or replies})
+        verdict(not refused, expected="250 to RCPT TO for each of the list", observed=observed)
+        if not all(200 <= reply["code"] < 300 for reply in replies) or not replies:
+            raise NotTested(f"neither taken nor refused for good: {told(outcome)}")
+    verdict(True, expected="no list, or a list of mailboxes", observed="the mail server is asked for each recipient")
 
 
 def nobody_is_taken(seen: Seen, verdict: Verdict, outcome: Outcome, servers: tuple[Host, ...]) -> None:

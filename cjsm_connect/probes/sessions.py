@@ -19,6 +19,7 @@ FOREIGN = "cjsm-selftest.invalid"  # RFC 6761: nobody's domain, so that an open 
 UNKNOWN_USER = "no-such-user-cjsm-selftest"
 SYSTEM_ACCOUNTS = ("nobody", "www-data", "daemon", "sshd")
 """Accounts of every Unix, behind which there is nobody; an alias of such a name is the administrator's decision."""
+MOST_LISTED = 50  # recipients asked for in one session; a mail server ends one that goes on for too long
 SMTP_PORT = 25
 
 # what a scanner is tried with: the attachment's content, how it is packed, and whether the message is nearly too large
@@ -158,6 +159,11 @@ def nobodies(organisation: Organisation) -> list[str]:
     own = organisation.domains.names[0]
     accounts = (*SYSTEM_ACCOUNTS, f"{SYSTEM_ACCOUNTS[0]}+{UNKNOWN_USER}")
     return [f"{name}@{own}" for name in (UNKNOWN_USER, *accounts)]
+
+
+def sampled(addresses: Sequence[str]) -> list[str]:
+    """At most MOST_LISTED of a list, spread evenly."""
+    return list(addresses[:: -(-len(addresses) // MOST_LISTED) or 1])
 
 
 def known_user(organisation: Organisation) -> str:

@@ -49,6 +49,9 @@ def _to_mail(organisation: Organisation, relay: Host, mail: Host) -> Iterator[Tr
     yield _suites(organisation, relay, mail)
     elsewhere = sessions.envelope(sender, sessions.foreign_recipients(organisation))
     yield _try(relay, mail, "foreign-recipients", {**session, **elsewhere})
+    if organisation.recipients.addresses:
+        listed = sessions.envelope(sender, sessions.sampled(organisation.recipients.addresses))
+        yield _try(relay, mail, "listed", {**session, **listed})
 
 
 def _identities(client: Host, server: Host, session: dict[str, Any]) -> Iterator[Try]:
