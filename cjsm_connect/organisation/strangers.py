@@ -37,6 +37,12 @@ def text(value: object) -> str | None:
     return found
 
 
+def url(value: object) -> str | None:
+    """An address of http or https, without a user name or password."""
+    found: str | None = _read("Url", value)
+    return found
+
+
 def moment(value: object) -> datetime | None:
     """A time with its zone, in UTC, as an organisation file has it; from the text in which JSON carries it."""
     try:

@@ -13,14 +13,18 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from cjsm_connect.organisation import strangers
+
 SECONDS = 3  # for all of them together, names looked up included
 LARGEST = 16 * 1024 * 1024  # bytes
 MOST = 8  # addresses a run
 
 
 def is_asked(address: str) -> bool:
-    """Only http: another scheme would need what this is there to find out, or a directory service."""
-    return urlsplit(address).scheme.lower() == "http"
+    """Only http: another scheme would need what this is there to find out, or a directory service. A certificate is a
+    stranger's text: an address in it has the form that one in an organisation file has."""
+    found = strangers.url(address)
+    return found is not None and urlsplit(found).scheme.lower() == "http"
 
 
 class Lists:

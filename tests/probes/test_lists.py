@@ -120,3 +120,19 @@ def test_a_server_that_drips_holds_up_nobody(served: tuple[str, list[str]], monk
     with dripping() as slow:
         found = fetched(slow, f"{served[0]}/ca.crl")
     assert found == {slow: "no answer within 0.3 seconds", f"{served[0]}/ca.crl": DATA}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://a.example/x\r\nHost: b.example",
+        "http://a.example/ x",
+        "http://user:word@a.example/",
+        "http:///x",
+        "http://a:0/",
+    ],
+)
+def test_what_no_organisation_file_may_hold_is_not_asked_for_a_certificate_either(address: str) -> None:
+    lists = Lists()
+    lists.fetch([address])
+    assert lists.got == {}
