@@ -20,6 +20,7 @@ from cjsm_connect.results import CjsmError, inputs
 from cjsm_connect.results.catalogue import load
 from cjsm_connect.verbs import _example, _observed
 from cjsm_connect.verbs._organisation import chosen
+from cjsm_connect.verbs._terminal import tell
 
 FOLDER = "application"
 USED = (
@@ -65,8 +66,8 @@ def command(rooms: Any, /, bundle: Path | None, org: Path | None, output: Path |
     if asked["as_json"]:
         click.echo(as_json(filled.plain(found), indent=1))
     else:
-        click.echo("\n".join(_told(found, place)))
-    click.echo(_next(found, place), err=True)
+        tell("\n".join(_told(found, place)))
+    tell(_next(found, place), err=True)
     sys.exit(bool(found.missing))
 
 

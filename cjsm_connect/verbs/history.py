@@ -14,6 +14,7 @@ from cjsm_connect.organisation import Organisation
 from cjsm_connect.results import CjsmError
 from cjsm_connect.verbs._hosts import limited
 from cjsm_connect.verbs._organisation import organisation_option
+from cjsm_connect.verbs._terminal import tell
 
 Generation = dict[str, Any]
 
@@ -37,9 +38,9 @@ def command(organisation: Organisation, number: int | None, as_json: bool, limit
         click.echo(json.dumps({"schema": 1, "hosts": found, "problems": problems}, indent=1))
     else:
         for line in listed(found) if number is None else detailed(found):
-            click.echo(line)
+            tell(line)
     for problem in problems:
-        click.echo(problem, err=True)
+        tell(problem, err=True)
     click.echo("Next: cjsm history NUMBER, or cjsm rollback NUMBER", err=True)
     sys.exit(2 if problems else 0)
 

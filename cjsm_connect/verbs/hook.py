@@ -18,6 +18,7 @@ from cjsm_connect.remote import RemoteError
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.judge import readable
 from cjsm_connect.verbs._organisation import organisation_option
+from cjsm_connect.verbs._terminal import tell
 
 SCHEMA = 1
 NONE = (
@@ -60,7 +61,7 @@ def test(organisation: Organisation, as_json: bool) -> None:
         click.echo(json.dumps({"schema": SCHEMA, "hooks": [as_data(answer) for answer in answers]}, indent=1))
     else:
         for answer in answers:
-            click.echo("\n".join(lines(answer)))
+            tell("\n".join(lines(answer)))
     code = exit_code(answers)
     click.echo(f"Next: cjsm {'check' if code == 0 else 'hook test, once that is put right'}", err=True)
     sys.exit(code)

@@ -23,6 +23,7 @@ from cjsm_connect.engineer.session import Manner
 from cjsm_connect.engineer.targets import Target
 from cjsm_connect.remote import handshake
 from cjsm_connect.results import CjsmError
+from cjsm_connect.verbs._terminal import tell
 
 NAMES_AT_ONCE = 64
 PATH = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -198,4 +199,4 @@ def _tell(facts: dict[str, Any], file: IO[str] | None, as_json: bool) -> None:
     if as_json:
         click.echo(line)
     elif not file:
-        click.echo("\n".join(map(printable.escaped, described(facts))))
+        tell("\n".join(map(printable.escaped, described(facts))))

@@ -26,6 +26,7 @@ from cjsm_connect.evidence.verification import verify as verify_bundle
 from cjsm_connect.printable import escaped, shown
 from cjsm_connect.results import Status
 from cjsm_connect.results import catalogue as catalogues
+from cjsm_connect.verbs._terminal import tell
 
 LARGEST_OPENED = 2**20
 PROVES = "The signature proves who reported this and that it is unchanged since. It does not prove that it is true."
@@ -57,10 +58,10 @@ def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: A
     if as_json:
         click.echo(json.dumps(as_data(found, fingerprint), indent=1))
     else:
-        click.echo("\n".join(described(found, fingerprint)))
+        tell("\n".join(described(found, fingerprint)))
         for one in fields if found.genuine else ():
             click.echo(f"  {one.name} is {shown(one.value)}, as committed to")
-        click.echo(_next(found, bundle, nonce), err=True)
+        tell(_next(found, bundle, nonce), err=True)
     sys.exit(0 if found.genuine else 1)
 
 
