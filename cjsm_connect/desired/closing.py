@@ -19,6 +19,7 @@ from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.addresses import Address, Network, network, observed
 from cjsm_connect.organisation.flows import OUTSIDE, Flow, HostFlows, for_host, network_of
 from cjsm_connect.organisation.services import ANYWHERE
+from cjsm_connect.printable import shown
 
 Traffic = Mapping[str, Any]
 EVERY = ("0.0.0.0", "::", "*")  # noqa: S104 - what a socket that listens everywhere is bound to
@@ -257,7 +258,7 @@ def _addresses(texts: Iterable[str]) -> Iterator[Address]:
 
 def _plain(text: str) -> str:
     """What a host calls a program, as it may be shown."""
-    return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)[:40]
+    return shown(text, 40)
 
 
 def _some(texts: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from cjsm_connect.evidence import DSSE, LARGEST_KEY, EvidenceError, Refused, arc
 from cjsm_connect.evidence.statement import Predicate, moment
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify_files
-from cjsm_connect.printable import shown
+from cjsm_connect.printable import escaped, shown
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import Catalogue
 
@@ -89,7 +89,7 @@ def public_keys(paths: Sequence[Path]) -> Keys:
         except EvidenceError as error:
             if file == given:
                 raise
-            refused.append(f"{error}; left out")
+            refused.append(escaped(f"{error}; left out"))
     found = {identifier: data for identifier, (_, data) in _each_once(by_key, refused)}
     if not found:
         why = f": {'; '.join(refused)}" if refused else ""
@@ -120,7 +120,7 @@ def _each_once(
         named = {whose: one for whose, one in told.items() if whose}
         if len(named) > 1:
             both = " and ".join(f"{shown(whose)} ({file})" for whose, (file, _) in named.items())
-            refused.append(f"one key under two names, {both}: left out. Ask both whose it is")
+            refused.append(escaped(f"one key under two names, {both}: left out. Ask both whose it is"))
         else:
             yield identifier, next(iter(named.values()), files[0])
 

@@ -236,6 +236,26 @@ def test_on_a_terminal_only_our_own_colours_are_colours() -> None:
     assert second == third == written
 
 
+MAY_ASK = {"printable.py", "terminal.py"}
+REFUSE = {"probe.py", "hooks.py", "users.py", "common.py", "hook.py", "languages.py"}
+"""These accept a text or refuse it; none shows it in another form."""
+
+
+def test_nobody_else_decides_what_is_printable() -> None:
+    """A second function would differ from the first."""
+    asking = {path.name for path in (ROOT / "cjsm_connect").rglob("*.py") if "isprintable" in path.read_text()}
+    assert asking <= MAY_ASK | REFUSE, asking - MAY_ASK - REFUSE
+
+
+def test_a_key_file_with_a_hostile_name_is_told_in_one_line(desk: Path) -> None:
+    (desk / "keys").mkdir()
+    (desk / "keys" / "a\nFORGED\x1b[2J.pub").write_text("none")
+    (desk / "keys" / "good.pub").write_bytes((desk / "evidence.pub").read_bytes())
+    told = typed("review", str(desk / "in"), "--key", str(desk / "keys"), "--criteria", str(desk / "mine.toml"))
+    assert "left out" in told
+    assert_shown(told)
+
+
 def test_the_door_is_closed_again_behind_a_verb() -> None:
     before = sys.stdout, sys.stderr, click.style
     with terminal.guarded():
