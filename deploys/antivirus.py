@@ -98,7 +98,8 @@ def _files(organisation: Organisation, host: Host) -> Iterator[File]:
     )
     milter = template("antivirus/clamav-milter.conf.j2", message_size_limit=limit, room=room)
     yield File(CLAMD, clamd, reason="no accepted message is too big to be scanned")
-    yield File(UNOPENED, template("antivirus/unopened.yara.j2"), reason="what the scanner cannot open is not clean")
+    rules = template("antivirus/unopened.yara.j2", refuse_encrypted=organisation.antivirus.encrypted_is_refused)
+    yield File(UNOPENED, rules, reason="what the scanner cannot open is not clean")
     yield File(MILTER, milter, reason="infected mail is refused, unscanned mail waits")
     # owner and mode are what the package sets at each of its updates
     yield File(

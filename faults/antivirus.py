@@ -226,7 +226,12 @@ def mirror_limits_us(host: Patient) -> None:
     mirror_answers(host, 429)
 
 
-@fault("antivirus.mirror-forbids-us", host="relay", violates="antivirus.signatures")
+@fault(
+    "antivirus.mirror-forbids-us",
+    host="relay",
+    violates="antivirus.signatures",
+    entails={"estate.no-failed-units": "freshclam ends itself when it is forbidden to ask"},
+)
 def mirror_forbids_us(host: Patient) -> None:
     """The mirror answers 403: we are blocked."""
     mirror_answers(host, 403)

@@ -99,3 +99,20 @@ def said(desired: Desired, snapshot: Snapshot) -> Iterator[str]:
     for row in certificates(desired, snapshot):
         if row["days"] is not None:
             yield f"the certificate of the {row['name']} key lasts {counted(row['days'], 'day')}"
+    if refused := snapshot.get("condition", {}).get("refused"):
+        yield f"in the last day the scanner refused {_refused(refused)}"
+
+
+WHOLE = {
+    "malware": "as malware",
+    "limits": "over a limit of size, depth, number or time",
+    "encrypted": "as encrypted",
+    "unopened": "in a format that it cannot open",
+}
+
+
+def _refused(found: dict[str, Any]) -> str:
+    """Malware, and what could not be looked at whole, each apart."""
+    kinds = ", ".join(f"{found[kind]} {words}" for kind, words in WHOLE.items() if found[kind])
+    names = ", ".join(f"{name} {number}" for name, number in found["names"].items())
+    return f"{kinds} ({names})" if kinds else "nothing"

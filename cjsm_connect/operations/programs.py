@@ -42,7 +42,9 @@ def collect(desired: Desired) -> Program:
 
 def condition(desired: Desired) -> Program:
     """One snapshot, with the mail that waits and the days that certificates last."""
-    return Program((*COLLECTOR, "unknown_keys", "condition"), "condition:collect", questions(desired), seconds=60)
+    return Program(
+        (*COLLECTOR, "unknown_keys", "refusals", "condition"), "condition:collect", questions(desired), seconds=60
+    )
 
 
 def settle(desired: Desired, seconds: int) -> Program:

@@ -9,11 +9,12 @@ import time
 from typing import Any
 
 from cjsm_connect.remote import collect as collector
-from cjsm_connect.remote import common, freshclam, unknown_keys
+from cjsm_connect.remote import common, freshclam, refusals, unknown_keys
 
 SPOOL = "/var/spool/postfix"
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")  # QSHAPE_README; maildrop: pickup(8) has not come by
 DAY = 86400
+MILTER = "/run/clamav/clamav-milter.ctl"
 
 
 def collect(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -23,11 +24,13 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     """`queue`: see `queue`, None without Postfix. `certificates`: {name: days left}, None for one that is awaited.
-    `unknown_keys`: those that the hub's listener put off. `signatures`: what stands in the way of new ones, or {}."""
+    `unknown_keys`: those that the hub's listener put off. `refused`: what the scanner refused, None without ClamAV's.
+    `signatures`: what stands in the way of new ones, or {}."""
     return {
         "queue": queue() if os.path.isdir(SPOOL + "/deferred") else None,
         "certificates": {key["chain_path"]: days_left(key["chain_path"]) for key in arguments["keys"]},
         "unknown_keys": unknown_keys.observe(),
+        "refused": refusals.observe() if os.path.exists(MILTER) else None,
         "signatures": freshclam.updates(freshclam.log())["trouble"],
     }
 

@@ -78,6 +78,7 @@ def as_data(organisation: Organisation, item: Subject) -> dict[str, Any]:
         "queue": queue(item.snapshot),
         "certificates": certificates(item.desired, item.snapshot),
         "unknown_keys": undeclared(organisation, item.snapshot.get("condition", {}).get("unknown_keys", ())),
+        "refused": item.snapshot.get("condition", {}).get("refused"),
         "lacking": list(lacking(item.desired, item.snapshot)),
         "waiting": list(item.desired.waiting),
         "settling": [_settling.as_data(row) for row in item.snapshot.get("unsettled", ())],

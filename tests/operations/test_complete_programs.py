@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from cjsm_connect.desired import Desired
 from cjsm_connect.desired.snapshot import COLLECTOR
 from cjsm_connect.operations import programs
 from cjsm_connect.probes.programs import modules
 
 PROGRAMS = {
     "collector": COLLECTOR,
-    "condition": (*COLLECTOR, "unknown_keys", "condition"),
-    "settle": (*COLLECTOR, "settle"),
+    "condition": programs.condition(Desired()).modules,
+    "settle": programs.settle(Desired(), 1).modules,
     "packages": (*COLLECTOR, "packages"),
     "undoer": programs.UNDOER,
     "installer": programs.INSTALLER,
