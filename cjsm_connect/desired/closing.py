@@ -153,7 +153,14 @@ def _near(
                 seen.setdefault((protocol, port, place), []).append(address)
     for (protocol, port, place), addresses in seen.items():
         texts = tuple(str(address) for address in addresses)
-        yield Closing(host.name, "in", protocol, port, place, f"connected now: {_some(texts)}", texts)
+        named = () if port in _with_rules_of_their_own(organisation, host) else texts
+        yield Closing(host.name, "in", protocol, port, place, f"connected now: {_some(texts)}", named)
+
+
+def _with_rules_of_their_own(organisation: Organisation, host: Host) -> set[int]:
+    """Ports that no [[flows]] may open (organisation/rules/statements.py)."""
+    inner = {"relay": organisation.inner.relay_port, "mail": organisation.inner.mail_port}
+    return {host.ssh.port, organisation.hub.listen_port, inner.get(host.role, host.ssh.port)}
 
 
 def _named(host: Host, flows: HostFlows, traffic: Traffic) -> Iterator[Closing]:
@@ -275,7 +282,7 @@ def kept_by(found: Iterable[Closing]) -> Iterator[str]:
     """
     together: dict[tuple[Any, ...], list[Closing]] = {}
     for one in found:
-        if one.protocol == "ip" or (one.other == OUTSIDE and not one.networks):
+        if one.protocol == "ip" or (not one.networks and (one.other == OUTSIDE or one.direction == "in")):
             yield f"# {one.host}, {one.text.strip()}: {_otherwise(one)}"
         else:
             together.setdefault((one.host, one.direction, one.protocol, one.networks, one.sources), []).append(one)
@@ -303,6 +310,8 @@ def kept_by(found: Iterable[Closing]) -> Iterator[str]:
 def _otherwise(one: Closing) -> str:
     if one.protocol == "ip":
         return "a protocol without ports cannot be declared"
+    if one.direction == "in":
+        return "who may use this port follows from estate.administered_from, [hub] and [inner]"
     return f"internet_mail = true in its [[hosts]], or a relayhost of yours in {one.host}'s Postfix"
 
 

@@ -125,6 +125,14 @@ def test_a_protocol_without_ports_is_seen_and_cannot_be_declared() -> None:
     assert "cannot be declared" in next(kept_by(seen))
 
 
+@pytest.mark.parametrize(("host", "port"), [("mail", 22), ("mail", 2525), ("relay", 4545), ("relay", 2525)])
+def test_ports_with_rules_of_their_own_are_not_kept_by_a_flow_that_would_be_refused(host: str, port: int) -> None:
+    where = organisation()
+    seen = closing(where, where.host(host), {**NOTHING, "incoming": [["tcp", "192.0.2.77", port]]})
+    (text,) = kept_by(seen)
+    assert text.startswith("#") and "administered_from" in text
+
+
 @pytest.mark.parametrize("text", ["fe80::1", "not an address", "ff02::1", "0.0.0.0", "192.0.2.1\n", ""])
 def test_what_is_no_address_that_a_rule_can_name_is_left_out(text: str) -> None:
     assert found(incoming=[["tcp", text, 143]], outgoing=[["tcp", text, 143]]) == []
