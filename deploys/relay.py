@@ -291,6 +291,7 @@ def _health(organisation: Organisation, host: Host) -> Iterator[Health]:
     if host.role == "relay" and hub_is_open(organisation, host):
         at = (str(hub_side_address(organisation, host)), organisation.hub.listen_port)
         yield _listener("the listener for the hub admits nobody else", at, "hub", own)
+        yield from _hub_suites(organisation, host)
     if inner_is_open(organisation, host):
         port = organisation.inner.relay_port if host.role == "relay" else organisation.inner.mail_port
         for address in inner_addresses(organisation, host):
@@ -301,6 +302,17 @@ def _health(organisation: Organisation, host: Host) -> Iterator[Health]:
         yield Health(f"no message turns TLS off for {client}", "postfix_setting", arguments)
     if host.mailboxes == "local":
         yield Health("the mail server greets", "smtp_banner", (("address", "127.0.0.1"), ("port", 25)))
+
+
+def _hub_suites(organisation: Organisation, host: Host) -> Iterator[Health]:
+    """Before the route stays open: EHLO, STARTTLS, QUIT with each address of the hub. Only a hub that is there and has
+    none of our suites fails."""
+    hub = organisation.hub
+    tls = {"certificate": f"{TLS}/hub.chain.pem", "implicit": hub.mode == "implicit", "server_name": hub.host}
+    for address in hub.addresses:
+        at = {"address": str(address), "port": hub.port, "source": str(hub_side_address(organisation, host))}
+        asked = {**at, "helo": host.fqdn, "tls": tls, "permitted": permitted(hub.tls_exceptions)}
+        yield Health(f"the hub at {address} has a suite that is permitted", "hub_suites", tuple(asked.items()))
 
 
 def _clients(organisation: Organisation, host: Host) -> Iterator[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNDOER = (*COLLECTOR, "generation", "undo")
 INSTALLER = (*UNDOER, "reach", "keys", "validate", "rehearsal", "staging", "install")
 ROLLER = (*INSTALLER, "rollback")
-TRIES = ("handshake", "messages", "smtp", "health_mail", "milter", "health_scanner", "health_host", "health")
+TRIES = ("handshake", "messages", "smtp", "suites", "health_mail", "milter", "health_scanner", "health_host", "health")
 ACTIVATOR = (*UNDOER, *TRIES, "activate")
 
 

@@ -42,6 +42,7 @@ PROBES = {
     "smtp_banner": health_mail.banner,
     "smtp_listener": health_mail.listener,
     "postfix_setting": health_mail.setting,
+    "hub_suites": health_mail.hub_suites,
     "tables": health_mail.tables,
     "chain": health_mail.chain,
     "clamd": health_scanner.clamd,

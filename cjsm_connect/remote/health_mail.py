@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from cjsm_connect.remote import collect, common, smtp
+from cjsm_connect.remote import collect, common, smtp, suites
 
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
@@ -76,6 +76,34 @@ def setting(arguments: dict[str, Any]) -> None:
     found = common.run(["postconf", "-Phx", name]).strip()
     if found != arguments["value"]:
         raise common.Failed(f"{name} is {found!r}, expected {arguments['value']!r}")
+
+
+_LACKING: dict[str, str] = {}  # what was said of a hub by its address: it is not asked again and again
+
+
+def hub_suites(arguments: dict[str, Any]) -> None:
+    """The hub has a suite that is permitted: EHLO, STARTTLS, QUIT, no more than twice. A hub that is away, or that is
+    not well in another way, is none of this try's business: mail waits. Arguments: those of smtp.converse, permitted.
+    """
+    at = arguments["address"]
+    if at not in _LACKING:
+        _LACKING[at] = lacking(arguments)
+    if _LACKING[at]:
+        raise common.Failed(_LACKING[at])
+
+
+def lacking(arguments: dict[str, Any]) -> str:
+    """Why a server agrees on no permitted suite, with the one that it would take; "" when it does, or is not there."""
+    permitted = list(arguments["permitted"])
+    if suites.agreed(suites.session(arguments, permitted, suites.NEWEST)):
+        return ""
+    would = suites.agreed(suites.session(arguments, suites.named(suites.PROVEN), suites.NEWEST))
+    if not would or would in permitted:
+        return ""
+    return (
+        f"the hub has none of the suites {', '.join(permitted)}: it would take {would}. Ask its operator for a better "
+        "one, or declare it in hub.tls_exceptions"
+    )
 
 
 def tables(arguments: dict[str, Any]) -> None:

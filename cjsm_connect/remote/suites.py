@@ -16,6 +16,7 @@ from cjsm_connect.remote import common, handshake, smtp
 
 # those without encryption or certificate too; no mail server has keys agreed on beforehand, SRP or DSA certificates
 EVERY = "ALL:COMPLEMENTOFALL:!PSK:!SRP:!aDSS"
+PROVEN = "ALL:COMPLEMENTOFALL:!aNULL:!eNULL:!PSK:!SRP:!aDSS"  # with encryption and a certificate
 LOWEST = "@SECLEVEL=0"
 NEWEST = "TLSv1.3"
 _ONE = threading.Lock()  # several tries of a program begin at once, and what it can offer is the same for all
@@ -52,8 +53,8 @@ def beyond(arguments: dict[str, Any]) -> dict[str, Any]:
     not get as far as TLS, or an answer did not come.
     """
     permitted = set(arguments["permitted"])
-    usual = _session(arguments, [name for name in named(EVERY) if name in permitted], NEWEST)
-    if not _agreed(usual):
+    usual = session(arguments, [name for name in named(EVERY) if name in permitted], NEWEST)
+    if not agreed(usual):
         return {"could_not_tell": "not even the suites that should be accepted were: %s" % _why(usual), "usual": usual}
     with _ONE:
         spoken = _offerable()
@@ -61,10 +62,10 @@ def beyond(arguments: dict[str, Any]) -> dict[str, Any]:
     not_asked = [name for name in named(EVERY) if name not in spoken and name not in permitted]
     accepted: list[str] = []
     while left and len(accepted) < MOST:
-        outcome = _session(arguments, left, "TLSv1.2")
+        outcome = session(arguments, left, "TLSv1.2")
         if "could_not_tell" in outcome:
             return {"could_not_tell": outcome["could_not_tell"], "accepted": accepted, "usual": usual}
-        chosen = _agreed(outcome)
+        chosen = agreed(outcome)
         if chosen not in left:
             break
         accepted.append(chosen)
@@ -72,14 +73,14 @@ def beyond(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"accepted": accepted, "refused": left, "not_asked": not_asked, "usual": usual}
 
 
-def _session(arguments: dict[str, Any], suites: list[str], newest: str) -> dict[str, Any]:
+def session(arguments: dict[str, Any], suites: list[str], newest: str) -> dict[str, Any]:
     """A session with these suites; nothing is verified, because our side must not be the one that refuses."""
     tls = {**arguments["tls"], "authorities": None, "authorities_file": None}
     tls.update({"minimum": "TLSv1.2", "maximum": newest, "ciphers": ":".join([*suites, LOWEST])})
     return smtp.converse({**arguments, "tls": tls})
 
 
-def _agreed(outcome: dict[str, Any]) -> str:
+def agreed(outcome: dict[str, Any]) -> str:
     """The suite of a handshake that was finished, else ""; a server refuses a certificate after it."""
     tls = outcome.get("tls") or {}
     return str(tls["cipher"]) if tls.get("cipher") else ""

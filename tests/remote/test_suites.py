@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cjsm_connect.organisation.suites import DECLARABLE, MODERN
-from cjsm_connect.remote import smtp, suites
+from cjsm_connect.remote import common, health_mail, smtp, suites
 from cjsm_connect.remote.observe import relay
 from tests.remote.servers import Authority, scripted, serving, starttls
 
@@ -89,3 +89,39 @@ def test_a_services_suites_are_those_of_its_own_settings_over_main_cf(
     main: dict[str, str], options: dict[str, str], expected: list[str]
 ) -> None:
     assert relay.offered(main, {"command": "smtpd", "options": options}) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ciphers", "said"),
+    [
+        (":".join(MODERN), ""),
+        (f"AES128-SHA:{MODERN[0]}", ""),
+        ("ECDHE-ECDSA-AES256-SHA", "it would take ECDHE-ECDSA-AES256-SHA. Ask its operator"),
+        ("aNULL:eNULL", ""),
+    ],
+    ids=["all of ours", "one of ours", "none of ours", "nothing that protects"],
+)
+def test_what_a_hub_lacks_is_said_with_what_it_would_take(tmp_path: Path, ciphers: str, said: str) -> None:
+    server = Authority(tmp_path, "Test CA").server("hub.example")
+    server.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    server.maximum_version = ssl.TLSVersion.TLSv1_2
+    with serving(starttls(server, GREETING)) as port:
+        found = health_mail.lacking({"address": "127.0.0.1", "port": port, "tls": {}, "permitted": list(MODERN)})
+    assert said in found and bool(said) == bool(found)
+
+
+def test_a_hub_that_is_away_or_offers_no_tls_lacks_nothing_that_this_try_could_name() -> None:
+    with serving(scripted({})) as port:
+        at = {"address": "127.0.0.1", "port": port, "tls": {}, "permitted": list(MODERN)}
+        assert not health_mail.lacking(at)
+    assert not health_mail.lacking(at)
+
+
+def test_a_hub_that_lacks_them_is_not_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = iter(["the hub has none"])
+    monkeypatch.setattr(health_mail, "lacking", lambda _arguments: next(turns))
+    monkeypatch.setattr(health_mail, "_LACKING", {})
+    for _ in range(3):
+        with pytest.raises(common.Failed, match="the hub has none"):
+            health_mail.hub_suites({"address": "203.0.113.20"})
