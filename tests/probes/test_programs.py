@@ -49,6 +49,7 @@ def test_the_first_look_runs_as_sent() -> None:
         "marker": "",
         "discards": False,
         "readings": {"x": {}},
+        "starting": False,
     }
 
 
