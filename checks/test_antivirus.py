@@ -14,7 +14,7 @@ from typing import Any
 from checks import scanner_hook
 from checks.framework import check
 from checks.scanner_hook import or_hook
-from checks.units import must_run
+from checks.units import must_have_settled, must_run
 from cjsm_connect.organisation.sizes import scanner_memory_bytes
 from cjsm_connect.probes.seen import Seen
 from cjsm_connect.results.judge import Verdict
@@ -354,6 +354,8 @@ def test_updates_run(seen: Seen, verdict: Verdict) -> None:
     late = f"{hours:.1f} hours ago" if updates["last"] else "never"
     verdict(hours <= 24 / checks + 1, expected=f"looked in the last {24 / checks + 1:.0f} hours", observed=late)
     found = updates["trouble"]
+    if found.get("kind") == "unfinished":
+        must_have_settled(seen, verdict, UPDATES[0], "has not come to the end of its first look yet")
     observed = troubled(found) if found else f"looked {late}, and found or fetched what there is"
     verdict(not found, expected="the last look for signatures succeeded", observed=observed)
 

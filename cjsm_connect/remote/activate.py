@@ -58,7 +58,7 @@ def has_not_come(name: str, awaited: list[dict[str, Any]]) -> bool:
     """Has what is awaited under this name not come, though it got PATIENCE seconds?"""
     wanted = [item for item in awaited if item["name"] == name]
     last = time.monotonic() + PATIENCE
-    while settling.rows(wanted, {}, host=False):
+    while settling.rows(wanted, {}, {}):
         if time.monotonic() > last:
             return True
         time.sleep(0.2)

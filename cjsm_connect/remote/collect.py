@@ -31,13 +31,14 @@ def collect(arguments: dict[str, Any]) -> dict[str, Any]:
     desired.snapshot)."""
     own: dict[str, list[str]] = {firewall.SERVICE: []} if arguments["firewalls"] else {}
     states = units({**own, **arguments["units"]})
+    system = settling.system_state()
     rules = states.get(firewall.SERVICE, {}).get("enabled", "")
     return {
         "files": {path: entry(path, digest, arguments) for path, digest in arguments["paths"].items()},
         "packages": packages(arguments["packages"]),
         "units": states,
-        "failed": settling.failed_units(),
-        "unsettled": settling.rows(arguments["awaited"], states),
+        "failed": settling.failed_units(system),
+        "unsettled": settling.rows(arguments["awaited"], states, system),
         **tables(arguments["map_set"]),
         "keys": {key["path"]: key_pair(key) for key in arguments["keys"]},
         "firewalls": {wall["table"]: walls.observe(wall, rules) for wall in arguments["firewalls"]},

@@ -16,7 +16,7 @@ def look(arguments: dict[str, Any]) -> dict[str, Any]:
     away here, "readings": see there}."""
     return {
         "marker": read(MARKER).strip(),
-        "starting": settling.starting(),
+        "starting": settling.starting(settling.system_state()),
         "discards": discards(arguments["recipient"]),
         "readings": readings(arguments),
     }

@@ -14,7 +14,7 @@ def settle(arguments: dict[str, Any]) -> list[dict[str, Any]]:
     """What is not settled yet (see settling), empty as soon as everything is. Arguments: seconds, awaited, units."""
     end = time.monotonic() + arguments["seconds"]
     while True:
-        found = settling.rows(arguments["awaited"], collect.units(arguments["units"]))
+        found = settling.rows(arguments["awaited"], collect.units(arguments["units"]), settling.system_state())
         if not found or time.monotonic() > end:
             return found
         time.sleep(LOOK_EVERY)

@@ -18,9 +18,11 @@ SIGNATURES = "/var/lib/clamav"
 STILL_STARTING = "the host is still starting"
 
 
-def rows(wanted: list[dict[str, Any]], states: dict[str, dict[str, Any]], host: bool = True) -> list[dict[str, Any]]:
-    """Everything that is not settled: the start of the `host`, units that are starting, and what is `wanted`."""
-    found = [row(STILL_STARTING, "systemd has not started everything yet")] if host and starting() else []
+def rows(
+    wanted: list[dict[str, Any]], states: dict[str, dict[str, Any]], system: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Everything that is not settled: the start of the host, units that are starting, and what is `wanted`."""
+    found = [row(STILL_STARTING, "systemd has not started everything yet")] if starting(system) else []
     found += [row(unit, "it is starting") for unit, state in states.items() if state["active"] == "activating"]
     looked = ((item["name"], PROBES[item["probe"]](dict(item["arguments"]))) for item in wanted)
     return found + [row(name, *told) for name, told in looked if told[0]]
@@ -31,13 +33,21 @@ def row(name: str, why: str, until: float = 0) -> dict[str, Any]:
     return {"name": name, "why": why, "until": until}
 
 
-def starting() -> bool:
+def system_state() -> dict[str, str]:
+    """What systemd says of the host as a whole (org.freedesktop.systemd1(5)): SystemState, NFailedUnits."""
+    out = common.attempt(["systemctl", "show", "--property=SystemState,NFailedUnits"])[1]
+    return dict(line.partition("=")[::2] for line in out.splitlines())
+
+
+def starting(system: dict[str, str]) -> bool:
     """Is the host still on its way up?"""
-    return common.attempt(["systemctl", "is-system-running"])[1].strip() in STARTING
+    return system.get("SystemState") in STARTING
 
 
-def failed_units() -> list[str]:
+def failed_units(system: dict[str, str]) -> list[str]:
     """Units that have failed, by systemd's word; what is masked was ended on purpose."""
+    if system.get("NFailedUnits") == "0":
+        return []
     listing = ["systemctl", "list-units", "--state=failed", "--no-legend", "--no-pager", "--plain"]
     fields = (line.split(None, 4) for line in common.attempt(listing)[1].splitlines())
     return [one[0] for one in fields if len(one) > 2 and one[1] != "masked"]
