@@ -180,7 +180,10 @@ def _chain(chain: list[Certificate], authorities: list[Certificate], now: dateti
 def _declared(authorities: list[Certificate], key: Key) -> str:
     """Which CA is declared where, and who can say which is right."""
     names = ", ".join(_name(one) for one in authorities)
-    return f"{key.authority_file or 'the declared file'} holds {names}. One of the two is wrong: ask {WHOSE[key.name]}"
+    holds = f"{key.authority_file or 'the declared file'} holds {names}"
+    return (
+        f"{holds}. Either the answer lacks a certificate in between, or one of the two is wrong: ask {WHOSE[key.name]}"
+    )
 
 
 def _issued(issuer: Certificate, subject: Certificate) -> bool:
