@@ -18,9 +18,10 @@ from cjsm_connect.probes.run import CHECKS, run_checks
 from cjsm_connect.reports import html, oscal
 from cjsm_connect.results import CjsmError, Run, inputs
 from cjsm_connect.results import catalogue as catalogues
-from cjsm_connect.verbs import _redaction
+from cjsm_connect.verbs import _example, _redaction
 from cjsm_connect.verbs._evidence_key import EXISTING, fingerprint, made, opened, passphrase, passphrase_option
 from cjsm_connect.verbs._organisation import organisation_option, running
+from cjsm_connect.verbs._terminal import tell
 from cjsm_connect.verbs._timestamp import Stamping
 from cjsm_connect.verbs.check import wanted
 
@@ -80,6 +81,8 @@ def make(
     stamping = Stamping.of(asked.pop("authority"), asked.pop("timestamp_ca"))
     term = statement.validity(now, asked.pop("valid_days"), asked.pop("nonce"))
     key = opened(organisation, passphrase_file, in_lab=bool(running(organisation.folder)))
+    for line in _example.told(_example.left_over(organisation.folder)):  # before it is signed
+        tell(line, err=True)
     run, observation = run_checks(organisation, wanted(**asked, texts=True))
     files, said = signed(run, contents.gather(run, observation, organisation), organisation, key, term)
     path = organisation.folder / "evidence" / bundle.file_name(organisation.slug, now)
