@@ -6,8 +6,8 @@ itself has set. Those carry a number that nobody outside this process knows; any
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from typing import Any, TextIO, cast
 
 from cjsm_connect import printable
 
-_SECRET = str(secrets.randbelow(10**18) + 10**18)
+_SECRET = str(int.from_bytes(os.urandom(8), "big") | 1 << 63)
 _COLOUR = re.compile(r"\x1b\[([0-9;]*)m")  # ECMA-48, 8.3.117 (SGR)
 _OURS = re.compile(rf"(\x1b\[[0-9;]*;{_SECRET}m)")
 
