@@ -196,10 +196,17 @@ def _services(desired: Desired, snapshot: Snapshot, touched: set[str]) -> Iterat
     """Units that differ now, and those that will once the paths in `touched` have changed."""
     for service in desired.services:
         watches = watched(service, desired)
-        unit = snapshot["units"][service.unit]
+        unit = state_of(service, snapshot)
         current = unit["current"] and not touched.intersection(watches)
         if actions := tuple(service_actions(service, unit | {"current": current})):
             yield ServiceChange(service, tuple(watches), actions)
+
+
+def state_of(service: Service, snapshot: Snapshot) -> dict[str, Any]:
+    """A unit's state; `late`: what it waits for has not come, so that it may still be starting."""
+    missing = {row["name"] for row in snapshot.get("unsettled", ())}
+    found: dict[str, Any] = snapshot["units"][service.unit]
+    return found | {"late": service.waits_for in missing}
 
 
 def service_actions(service: Service, unit: dict[str, Any]) -> Iterator[str]:
@@ -217,7 +224,7 @@ def service_actions(service: Service, unit: dict[str, Any]) -> Iterator[str]:
         yield "stop"
     elif not service.running and unit["active"] == "failed":
         yield "reset-failed"
-    elif service.running and service.waits_for and unit["active"] == "activating":
+    elif service.running and unit["late"] and unit["active"] == "activating":
         return  # on its way; apply and status name it until it has come
     elif service.running and not active:
         yield "restart" if unit["active"] == "failed" else "start"

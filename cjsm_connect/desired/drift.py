@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cjsm_connect.desired import Desired, Directory, File, Firewall, Key, Service
-from cjsm_connect.desired.change import MASKED, Change, FileChange, Need, as_wanted, service_actions
+from cjsm_connect.desired.change import MASKED, Change, FileChange, Need, as_wanted, service_actions, state_of
 from cjsm_connect.desired.settings import shown
 from cjsm_connect.desired.snapshot import MAPS, Snapshot, map_set, sha256
 
@@ -66,7 +66,7 @@ def drift(desired: Desired, change: Change, snapshot: Snapshot) -> tuple[Drift, 
         *(_maps(change, snapshot)),
         *(_key(item.key, need) for item in change.keys for need in item.needs),
         *(part for wall in change.firewalls for part in _firewall(wall, snapshot["firewalls"][wall.table])),
-        *(part for item in desired.services for part in _service(item, snapshot["units"][item.unit])),
+        *(part for item in desired.services for part in _service(item, state_of(item, snapshot))),
     )
 
 

@@ -16,6 +16,7 @@ from cjsm_connect.desired import (
     merge,
 )
 from cjsm_connect.desired.change import change, difference
+from cjsm_connect.desired.drift import drift
 from cjsm_connect.desired.snapshot import map_set, questions, sha256
 
 UNIT = {"load": "loaded", "active": "active", "enabled": "enabled", "current": True}
@@ -99,11 +100,21 @@ def test_a_unit_that_must_never_run_is_masked_and_leaves_no_failure_behind(found
     assert not change(desired, snapshot(units={"x.service": UNIT | {"active": "inactive", "enabled": "masked"}}))
 
 
-def test_a_unit_that_is_starting_is_left_alone_only_if_what_it_waits_for_may_need_minutes():
-    snapshots = snapshot(units={"x.service": UNIT | {"active": "activating"}})
-    assert not change(Desired(services=(Service("x.service", waits_for="signatures"),)), snapshots)
-    (differs,) = change(Desired(services=(Service("x.service"),)), snapshots).services
-    assert differs.why == "start"
+@pytest.mark.parametrize(
+    ("waits_for", "missing", "why"),
+    [
+        ("signatures", ["signatures"], ""),  # on its way: apply and status name what it waits for
+        ("signatures", [], "start"),  # it has them, and starts again and again all the same
+        ("signatures", ["the clock"], "start"),
+        ("", ["signatures"], "start"),
+    ],
+)
+def test_a_unit_that_is_starting_is_left_alone_only_while_what_it_waits_for_has_not_come(waits_for, missing, why):
+    desired = Desired(services=(Service("x.service", waits_for=waits_for),))
+    rows = [{"name": name, "why": "has not come", "until": 0} for name in missing]
+    seen = snapshot(units={"x.service": UNIT | {"active": "activating"}}, unsettled=rows)
+    assert [item.why for item in change(desired, seen).services] == [why] * bool(why)
+    assert len(drift(desired, change(desired, seen), seen)) == bool(why)
 
 
 def test_a_file_that_must_not_be_there_is_removed_only_when_it_is():
