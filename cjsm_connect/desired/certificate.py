@@ -17,11 +17,13 @@ WHOSE = {"hub": "the operator", "inner": "your own CA"}
 """Who signs the requests of a key of this name."""
 
 
-def problems(desired: Desired, snapshot: Snapshot, written: Collection[str] = ()) -> list[str]:
+def problems(
+    desired: Desired, snapshot: Snapshot, written: Collection[str] = (), now: datetime | None = None
+) -> list[str]:
     """What is wrong with returned certificates that are not installed yet, and with authorities' certificates among the
-    files to be `written`; costs nothing when all are there already."""
+    files to be `written`; costs nothing when all are there already. `now`: when they are judged, if not at once."""
     found: list[str] = []
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     for key in desired.keys:
         state = snapshot["keys"][key.path]
         trust = authority_problems(key, desired.keys, now) if key.authority_path in written else []

@@ -15,7 +15,7 @@ from tests.remote.servers import Authority, conversing, serving
 
 TODAY = datetime.now(UTC).date()
 BEFORE = 5  # EHLO: two of the look, two of the session that asks, one in clear text
-LEAVE = Permission("Jo Bloggs", TODAY, TODAY, "council.example", "targets")
+LEAVE = Permission("Jo Bloggs", TODAY, TODAY + timedelta(2), "council.example", "targets")  # midnight may come
 
 
 @pytest.fixture(autouse=True)
@@ -173,7 +173,7 @@ def test_a_session_that_ends_leaves_what_was_not_asked_untold(authority):
             Permission("Jo", TODAY - timedelta(9), TODAY - timedelta(1), "council.example", "f"),
             "not authorised any more",
         ),
-        (Permission("Jo", TODAY + timedelta(1), TODAY + timedelta(9), "council.example", "f"), "not authorised yet"),
+        (Permission("Jo", TODAY + timedelta(2), TODAY + timedelta(9), "council.example", "f"), "not authorised yet"),
     ],
 )
 def test_without_leave_no_address_is_tried(authority, permission, said):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ class Rooms:
     root = ROOT
 
 
+MADE = datetime.now(UTC).date() - timedelta(days=30)  # of a statement that is young on any day
+
+
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -33,7 +37,7 @@ def council(tmp_path):
     """A copy of the example that somebody has begun to fill in: the declarations are their own."""
     folder = Path(shutil.copytree(ROOT / "inventories/example", tmp_path / "council"))
     text = (folder / "organisation.toml").read_text()
-    text = text.replace('owner = "Toni Technical"\ndate = 2026-10-01', 'owner = "T. Teal"\ndate = 2026-10-02')
+    text = text.replace('owner = "Toni Technical"\ndate = 2026-10-01', f'owner = "T. Teal"\ndate = {MADE}')
     (folder / "organisation.toml").write_text(text)
     return folder
 
@@ -75,7 +79,7 @@ def test_an_organisation_file_answers_with_its_declarations_while_nothing_was_ch
     told = found("--org", council)
     assert (told["answers"]["mail_server"], told["answers"]["staff"]) == ("on-premises", 800)
     assert told["answers"]["microsoft_365"] == "none"
-    assert set(told["bases"].values()) == {"declared by T. Teal on 2026-10-02"}
+    assert set(told["bases"].values()) == {f"declared by T. Teal on {MADE}"}
 
 
 def test_the_file_of_the_current_folder_is_taken(council, monkeypatch):
@@ -96,7 +100,7 @@ def test_a_file_that_is_half_written_serves_as_far_as_it_goes(council):
 
 def test_an_old_declaration_is_no_longer_one(council):
     text = (council / "organisation.toml").read_text()
-    (council / "organisation.toml").write_text(text.replace("date = 2026-10-02", "date = 2024-10-01"))
+    (council / "organisation.toml").write_text(text.replace(f"date = {MADE}", "date = 2024-10-01"))
     told = found("--org", council)
     assert set(told["answers"]["prerequisites"].values()) == {"unknown"}
     assert "more than 365 days ago" in told["bases"]["firewall"]
