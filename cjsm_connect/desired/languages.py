@@ -15,11 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from cjsm_connect.organisation.values import UNSEEN
 from cjsm_connect.results import CjsmError
 
 SHOWN = 60
-UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of what is not seen, or moves what follows: controls, formats, surrogates, line separators."""
 
 
 class Unwritable(CjsmError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .access import MANAGED_RELEASES
 from .values import (
+    UNSEEN,
     Address,
     Domain,
     Email,
@@ -28,12 +30,20 @@ ASSESSED_RELEASES = ("bullseye",)
 """Past its support: such a host is looked at and told to migrate, never configured."""
 
 
+def _plain(path: Path) -> Path:
+    """ssh_config(5) has no way to write these: it ends its quotes at the next one, and expands ${...}."""
+    text = str(path)
+    if any(unicodedata.category(sign) in UNSEEN for sign in text) or any(sign in text for sign in ('"', "\\", "${")):
+        raise refusal("a path without quotes, backslashes, ${ and characters that are not seen")
+    return path
+
+
 class Ssh(Part):
     """How a host is reached. Its key comes from a file or from the agent; host keys are pinned elsewhere."""
 
     user: User
     port: Port = 22
-    key_file: Path | None = None
+    key_file: Annotated[Path, AfterValidator(_plain)] | None = None
     agent: bool = False
     sudo: Literal["passwordless", "password", "none"]
     sudo_password_ref: SecretReference | None = None

@@ -30,6 +30,8 @@ URL = re.compile(
     r"(?P<scheme>(?i:https?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>[0-9]+))?(?P<path>(/[A-Za-z0-9._~+=@,:-]*)*)"
 )
 CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+UNSEEN = CONTROLS | {"Cf"}
+"""Unicode's categories of what is not seen, or moves what follows: controls, formats, surrogates, line separators."""
 TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 """Marks that turn the direction of what follows them (UAX 9), so that a text is not what it looks like."""
 SHA256_DIGITS = 64
