@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import shlex
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,8 @@ def _proxy(access: Access) -> paramiko.ProxyCommand | None:
     if "proxyjump" not in found:
         return None
     target = f"{access.address}:{access.port}"
-    return paramiko.ProxyCommand(f"ssh -F {access.ssh_config} -W {target} {found['proxyjump']}")
+    # paramiko takes the command apart as a shell would: a path with a space stays one word
+    return paramiko.ProxyCommand(shlex.join(["ssh", "-F", access.ssh_config, "-W", target, "--", found["proxyjump"]]))
 
 
 def executed(client: paramiko.SSHClient, command: str, text: str, seconds: int) -> tuple[str, str]:

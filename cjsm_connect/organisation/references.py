@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path, PurePosixPath
@@ -180,7 +179,7 @@ def _is_der(body: str) -> bool:
     """Whether base64 decodes to something that starts like a certificate (an ASN.1 SEQUENCE)."""
     try:
         return b64decode("".join(body.split()), validate=True)[:1] == b"\x30"
-    except Base64Error:
+    except ValueError:  # binascii.Error, or what is not even ASCII
         return False
 
 

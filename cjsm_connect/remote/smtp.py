@@ -222,7 +222,7 @@ def begin(session: Session, arguments: dict[str, Any], outcome: dict[str, Any]) 
 def _greet(session: Session, arguments: dict[str, Any], outcome: dict[str, Any]) -> bool:
     code = session.ask("EHLO " + arguments.get("helo", "selftest.invalid"))
     words = [line.upper().split() for line in session.lines if line.split()]
-    sizes = [line[1] for line in words if line[0] == "SIZE" and len(line) > 1 and line[1].isdigit()]
+    sizes = [line[1] for line in words if line[0] == "SIZE" and len(line) > 1 and re.match("[0-9]{1,19}$", line[1])]
     outcome["announces_size"] = int(sizes[0][:20]) if sizes else None
     if outcome["offers_starttls"] is None and code == 250:
         outcome["offers_starttls"] = ["STARTTLS"] in words
