@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 from xml.etree import ElementTree
 
 import pytest
@@ -94,7 +90,7 @@ def test_junit_is_written_beside_the_table(folder: Path) -> None:
     ("options", "said"),
     [
         (["--only", "estat"], "no such concern; did you mean estate?"),
-        (["--observed", "/nonexistent"], "expected a file of `cjsm check --record`"),
+        (["--observed", "/nonexistent"], "expected an observation of check --record"),
         (["--org", "/nonexistent"], "organisation"),
         (["--requirement", "estate.disk-spaec"], "no such requirement; did you mean estate.disk-space"),
         (["--since", "/nonexistent"], "--since /nonexistent: "),
@@ -270,38 +266,6 @@ def test_nagios_says_unknown_for_a_bug_and_shows_it_on_standard_error(folder: Pa
     assert (done.returncode, done.stdout) == (3, "CJSM UNKNOWN - ZeroDivisionError: a bug\n")
     assert "Traceback" not in done.stderr
     assert "ZeroDivisionError" in Path(done.stderr.partition("details are in ")[2].partition(", ")[0]).read_text()
-
-
-def writer(pipe: Path, reader: subprocess.Popen[bytes]) -> BinaryIO:
-    """The other end of a pipe, as soon as a process has opened it; open(2) itself would wait for ever if that ended."""
-    while reader.poll() is None:
-        with contextlib.suppress(OSError):  # ENXIO: nobody reads yet
-            return os.fdopen(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "wb")
-        time.sleep(0.02)
-    raise AssertionError(f"it ended before it read anything: {reader.communicate()}")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_killed_half_way_leaves_nothing_that_looks_like_a_pass(folder: Path, number: int) -> None:
-    junit, pipe = folder / "junit.xml", folder / "pipe"
-    junit.write_text("<testsuites>yesterday's success</testsuites>")
-    os.mkfifo(pipe)
-    options = ["--org", str(folder), "--observed", str(pipe), "--json", "--junit", str(junit)]
-    running = subprocess.Popen(
-        [sys.executable, "cli.py", "check", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # a test run of a script may have it ignored, and what is ignored stays so in what is started
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL) and None,  # noqa: PLW1509
-    )
-    with writer(pipe, running):  # the run has begun to read what was observed, which never comes
-        running.send_signal(number)
-        said, _ = running.communicate(timeout=60)
-    assert running.returncode == 128 + number
-    assert said == b""
-    assert junit.read_text() == ""
-    assert not (folder / ".cjsm").exists()
 
 
 def test_a_waiver_is_told_in_full_in_table_json_and_junit(folder: Path) -> None:

@@ -142,6 +142,22 @@ def test_other_signals_that_ask_for_an_end_are_named(
         assert f"ended by {number.name}" in said
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_killed_half_way_leaves_nothing_that_looks_like_a_pass(
+    folder: Path, silent: socket.socket, number: signal.Signals
+) -> None:
+    junit = folder / "junit.xml"
+    junit.write_text("<testsuites>yesterday's success</testsuites>")
+    with begun("check", "--org", str(folder), "--json", "--junit", str(junit)) as process:
+        connected(silent)
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=SOON)
+        assert process.returncode == 128 + number
+    assert printed == ""
+    assert junit.read_text() == ""
+    assert not (folder / ".cjsm").exists()
+
+
 def test_check_leaves_no_folder_behind(folder: Path, silent: socket.socket) -> None:
     with begun("check", "--org", str(folder)) as process:
         connected(silent)
