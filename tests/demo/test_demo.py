@@ -18,7 +18,7 @@ from cjsm_connect.lab.images import IMAGES
 from tests.conftest import NAME
 from tests.made_up import ROOT
 
-pytestmark = [pytest.mark.demo, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.demo, pytest.mark.lab, pytest.mark.timeout(1500)]
 
 LAB = f"{NAME}-demo"
 OURS = ("CJSM_", "PYTHON", "PYTEST", "VIRTUAL_ENV", "GIT_")  # beginnings of what a stranger's environment has not
