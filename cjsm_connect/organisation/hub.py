@@ -33,8 +33,8 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _log_in(value: str) -> str:
-    if ":" in value:
-        raise refusal("a log-in without a colon: Postfix takes what follows one for the password (SASL_README)")
+    if ":" in value or any(sign.isspace() for sign in value):
+        raise refusal("a log-in without colon and white space: Postfix takes it apart there (SASL_README)")
     return value
 
 

@@ -90,7 +90,7 @@ def test_a_password_that_postfix_would_read_otherwise_is_refused(found: str, mon
     assert "hunter2" not in str(refused.value)
 
 
-@pytest.mark.parametrize("user", ["a:b", "a\nb", "", ":"])
+@pytest.mark.parametrize("user", ["a:b", "a\nb", "", ":", "a b", "a\u00a0b"])
 def test_a_log_in_with_a_colon_is_refused(user: str) -> None:
     assert parsed(replaced(bases()[1], ("hub", "auth", "user"), lambda _: user)) is None
 
