@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,10 @@ def test_every_address_points_back_to_its_name() -> None:
     backward = {(row[2], ".".join(reversed(row[0].split(".")[:4]))) for row in rows if row[1] == "PTR"}
     assert backward <= forward
     assert {address for _, address in backward} >= {a for h in topology.EVERY_HOST for a in h.addresses[:1]}
+
+
+@pytest.mark.parametrize("today", [date(2026, 11, 30), date(2029, 3, 1)])
+def test_the_statements_of_a_lab_are_never_stale(today: date) -> None:
+    text = folder.declared_lately((CLONE / "inventories/lab/organisation.toml").read_text(), today)
+    made = [row["date"] for row in tomllib.loads(text)["declarations"]]
+    assert made and {(today - one).days for one in made} == {30}

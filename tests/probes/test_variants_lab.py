@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -190,15 +191,15 @@ status = ["/usr/local/sbin/own-patching", "status"]
 id = "patching-hook"
 statement = "All fixes of Debian, nothing excluded, no questions asked; reboots at the host's own time."
 owner = "Chris Technical"
-date = 2026-11-01
+date = TODAY
 
 [[declarations]]
 id = "scanner-hook"
 statement = "Mail waits while the engine is away; nobody is exempt; signatures come from the lab's mirror."
 owner = "Chris Technical"
-date = 2026-11-01
+date = TODAY
 
-[policy] """
+[policy] """.replace("TODAY", str(datetime.now(UTC).date() - timedelta(days=1)))  # a statement of the past, and young
 OWN_SCANNER_UNIT = """\
 [Unit]
 After=clamav-daemon.service
