@@ -63,7 +63,12 @@ def recipient_discarded(host: Patient) -> None:
     assert away in host.run(["postconf", "-P"]).stdout
 
 
-@fault("relay.mail-on-hold", host="relay", violates="relay.nothing-steers")
+@fault(
+    "relay.mail-on-hold",
+    host="relay",
+    violates="relay.nothing-steers",
+    entails={"connection.mail-both-ways": "what is on hold arrives nowhere"},
+)
 def mail_on_hold(host: Patient) -> None:
     """During an inquiry all mail from the hub was put on hold at its end, and stays there."""
     held = "-o { smtpd_end_of_data_restrictions = check_client_access static:HOLD }"
