@@ -30,8 +30,10 @@ def attention(organisation: Organisation, desired: Desired, snapshot: Snapshot) 
     """Sentences for what is beyond the organisation's own thresholds."""
     if snapshot.get("pending"):
         yield "a change waits to be confirmed; if nobody does, the host goes back by itself. Look again in two minutes"
-    for row in undeclared(organisation, snapshot.get("condition", {}).get("unknown_keys", ())):
-        yield f"the hub's mail waits: {renewed(row)}. {WHAT_TO_DO}"
+    unknown = undeclared(organisation, snapshot.get("condition", {}).get("unknown_keys", ()))
+    yield from (f"the hub's mail waits: {renewed(row)}" for row in unknown)
+    if unknown:
+        yield WHAT_TO_DO
     yield from failed_units(snapshot)
     yield from _signatures(snapshot)
     yield from _mail_waits(organisation, queue(snapshot) or {})

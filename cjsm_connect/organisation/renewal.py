@@ -19,9 +19,9 @@ def undeclared(organisation: Organisation, found: Sequence[Mapping[str, Any]]) -
 
 
 def renewed(row: Mapping[str, Any]) -> str:
-    """A key that was put off, in words."""
+    """A key that was put off, in words, the key first: nothing that a certificate says can push it out of sight."""
     key = row["key"] or "which the log does not show"
     name = f" in a certificate for {row['name']}, issued by {row['issuer']}" if row["name"] else ""
     since, until = (str(row[when])[:19].replace("T", " ") for when in ("first", "last"))
     when = f"since {since}, last {until}, {row['times']} recipients put off"
-    return f"{row['client']} shows the public key {key}{name}, which hub.fingerprints does not have; {when}"
+    return f"the public key {key} is not in hub.fingerprints; {when}, shown by {row['client']}{name}"

@@ -57,6 +57,6 @@ def found(log: Any) -> list[dict[str, Any]]:
 
 def _count(keys: dict[str, dict[str, Any]], match: Any, key: str, name: str, issuer: str) -> None:
     """One refusal; an empty key: the log does not show it."""
-    first = {"key": key, "name": name[:200], "issuer": issuer[:200], "client": match[3], "first": match[1], "times": 0}
+    first = {"key": key, "name": name[:64], "issuer": issuer[:64], "client": match[3], "first": match[1], "times": 0}
     row = keys.setdefault(key, first)
     row.update(last=match[1], times=row["times"] + 1)

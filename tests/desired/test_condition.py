@@ -65,8 +65,8 @@ def test_a_hub_with_a_new_key_is_told_with_its_fingerprint_until_it_is_declared(
     row |= {"first": "2026-11-30T09:00:00.1+00:00", "last": "2026-11-30T11:00:00.1+00:00", "times": 3}
     state = seen()
     state["condition"]["unknown_keys"] = [row]
-    (text,) = attention(organisation(), DESIRED, state)
-    assert row["key"] in text and "since 2026-11-30 09:00:00" in text and "cjsm apply" in text
+    text, remedy = attention(organisation(), DESIRED, state)
+    assert row["key"] in text and "since 2026-11-30 09:00:00" in text and "cjsm apply" in remedy
     assert not list(
         attention(organisation(hub={"fingerprints": [row["key"]], "fingerprints_file": None}), DESIRED, state)
     )
