@@ -26,6 +26,7 @@ def test_another_system_than_debian_is_told_so(monkeypatch: pytest.MonkeyPatch) 
         machine.require()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only root installs")
 def test_missing_tools_are_installed_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
     said: list[str] = []
