@@ -314,6 +314,7 @@ OURS = (
     "cjsm_connect/remote/", "cjsm_connect/lab/", "cjsm_connect/bench/", "cjsm_connect/results/inputs.py",
     "cjsm_connect/results/catalogue.py", "cjsm_connect/application/terms.py", "cjsm_connect/application/forms/",
     "cjsm_connect/probes/programs.py", "cjsm_connect/reports/", "cjsm_connect/rooms/", "cjsm_connect/ending.py",
+    "cjsm_connect/evidence/wording.py",
     "cjsm_connect/verbs/_redaction.py",
 )  # fmt: skip
 
