@@ -71,7 +71,7 @@ def test_the_catalogue_we_ship_has_requirements_for_each_minimum_prerequisite() 
     assert all(catalogue.of_prerequisite(name) for name in PREREQUISITES)
 
 
-EDITION = "4.bc862b53be71"
+EDITION = "5.7ce224272ed8"
 
 
 def test_a_changed_catalogue_is_a_new_edition() -> None:

@@ -187,9 +187,11 @@ def test_a_main_thread_that_does_not_notice_is_ended_too(tmp_path: Path) -> None
         "import time\n"
         "from cjsm_connect import ending\n"
         "ending.prepare(); ending.watch()\n"
-        "print('ready', flush=True)\n"
+        "ready = False\n"
         "while True:\n"
-        "    try: time.sleep(600)\n"
+        "    try:\n"
+        "        ready = ready or not print('ready', flush=True)\n"  # the signal may come before the call returns
+        "        time.sleep(600)\n"
         "    except KeyboardInterrupt: pass\n"
     )
     with begun(program=str(program)) as process:
