@@ -82,8 +82,9 @@ def test_inner_senders(seen: Seen, verdict: Verdict) -> None:
     "relay.no-forged-senders",
     requirement="relay.no-forged-senders",
     role="mail",
-    title="Nobody on the internet can send as cjsm.net to the mail server",
-    remedy="cjsm apply, which puts check_sender_access for cjsm.net first in smtpd_sender_restrictions",
+    title="Nobody on the internet can send as cjsm.net to the mail server, nor in a disguise of it",
+    remedy="cjsm apply, which puts check_sender_access for cjsm.net, and for what only seems to be it, first in "
+    "smtpd_sender_restrictions",
 )
 def test_no_forged_senders(seen: Seen, verdict: Verdict) -> None:
     if not seen.host.internet_mail:
@@ -92,3 +93,7 @@ def test_no_forged_senders(seen: Seen, verdict: Verdict) -> None:
     for name in CJSM_DOMAINS:
         refused = (found[name] or "").startswith("REJECT")
         verdict(refused, expected=f"{name} REJECT", observed=f"{name} {found[name] or 'not in a table'}")
+    for address, answer in answers(seen, "disguised_senders").items():
+        shown = address.encode("ascii", "backslashreplace").decode()
+        refused = (answer or "").startswith("REJECT")
+        verdict(refused, expected=f"{shown} REJECT", observed=f"{shown} {answer or 'not in a table'}")

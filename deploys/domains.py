@@ -31,12 +31,11 @@ NO_INNER_CERTIFICATE = "retry:4.7.5 waiting for the certificate of the inner hop
 
 NOT_TO_THE_HUB = "error:5.1.2 this is the CJSM hub itself; write to a member's address below its domain"
 # IPv4 written as IPv6 (RFC 4291 2.5.5): an address literal of which no table knows the other form
-IPV4_AS_IPV6 = (r"/@\[ipv6:[0:]*ffff:/", "error:5.1.3 write an IPv4 address as such")
+IPV4_AS_IPV6 = (r"/@\[ipv6:[0:]*ffff:/", "write an IPv4 address as such")
 # a label of ASCII only in the form that is made for others (RFC 5891 4.2.1): no name, but some readers show it as one
-PUNYCODE = (
-    r"/[@.]xn--[a-z0-9-]*-(\.|$)/",
-    "error:5.1.3 the domain has a label that begins with xn-- and encodes nothing",
-)
+PUNYCODE = (r"/[@.]xn--[a-z0-9-]*-(\.|$)/", "the domain has a label that begins with xn-- and encodes nothing")
+# RFC 3463, X.1.3 and X.1.7: the syntax of a recipient's address, and of a sender's
+NO_RECIPIENT, NO_SENDER = "error:5.1.3", "REJECT 5.1.7"
 
 
 def desired(organisation: Organisation, host: Host) -> Desired:
@@ -67,7 +66,8 @@ def _relay_maps(organisation: Organisation, host: Host) -> Iterator[Map]:
 
 def _mail_maps(organisation: Organisation, host: Host) -> Iterator[Map]:
     yield Map("transport", tuple(_mail_transport(organisation, host)))
-    yield _disguised(organisation)
+    yield _disguised("disguised_domains", NO_RECIPIENT, organisation.domains.names)
+    yield _disguised("disguised_senders", NO_SENDER)
     yield Map(
         "never_by_mx",
         tuple((rf"/(^|\.){regexp_literal(name)}\. [0-9]+ IN /", "IGNORE") for name in _suffixes()),
@@ -92,18 +92,17 @@ def _hub_itself(organisation: Organisation) -> Iterator[str]:
         yield f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
 
 
-def _disguised(organisation: Organisation) -> Map:
-    """Recipients' domains that only DNS would read as another one, by MX; UTS #46 and our tables do not agree on them.
+def _disguised(name: str, action: str, typed: tuple[str, ...] = ()) -> Map:
+    """Domains that only DNS would read as another one; UTS #46 and our tables do not agree on them. A recipient's would
+    be reached by MX, a sender's would pass for CJSM's. `typed`: domains that may not be written in their own letters.
 
-    A regular expression is asked of the whole address (transport(5)), whoever handed the message in.
+    A regular expression is asked of the whole address (transport(5), access(5)), whoever handed the message in.
     """
-    rows = [
-        (f"/@.*{text}/", f"error:5.1.3 {_said_of(character, becomes)}") for character, becomes, text in _characters()
-    ]
-    own = (name for name in organisation.domains.names if "xn--" in name)
-    rows += [(f"/@{_typed(name)}$/", f"error:5.1.3 write this domain as {name}") for name in own]
+    rows = [(f"/@.*{text}/", _said_of(character, becomes)) for character, becomes, text in _characters()]
+    rows += [(f"/@{_typed(one)}$/", f"write this domain as {one}") for one in typed if "xn--" in one]
+    named = [(key, f"{action} {why}") for key, why in (*rows, PUNYCODE, IPV4_AS_IPV6)]
     told = "a domain with a character that UTS #46 maps to ASCII is refused (https://www.unicode.org/reports/tr46/)"
-    return Map("disguised_domains", (("if", "/[^ -~]/"), *rows, ("endif", ""), PUNYCODE, IPV4_AS_IPV6), "regexp", told)
+    return Map(name, (("if", "/[^ -~]/"), *named[: len(rows)], ("endif", ""), *named[len(rows) :]), "regexp", told)
 
 
 def _characters() -> Iterator[tuple[str, str, str]]:

@@ -50,6 +50,11 @@ NO_SMUGGLING = (("smtpd_forbid_bare_newline", "normalize"), ("smtpd_forbid_unaut
 # a hub that is told this keeps the mail and comes again; its operator reads what to do (RFC 5321 4.2.1, RFC 3463 X.7.1)
 UNKNOWN_KEYS = "hub_unknown_keys"
 UNKNOWN_KEY = f"450 4.7.1 {PUT_OFF} here yet; tell this organisation its fingerprint, and try again"
+# who on the internet would speak for CJSM, and who would only seem to
+FORGED = (
+    f"check_sender_access lmdb:{MAPS}/cjsm_senders",
+    f"check_sender_access regexp:{MAPS}/disguised_senders",
+)
 SELF_TEST = POSTFIX.words("check_recipient_access", f"lmdb:{MAPS}/self_test")
 
 
@@ -375,7 +380,7 @@ def _mail_settings(organisation: Organisation, host: Host) -> Iterator[Settings]
         *NO_SMUGGLING,
         ("transport_maps", f"+lmdb:{MAPS}/transport, regexp:{MAPS}/disguised_domains"),
         ("smtp_dns_reply_filter", f"+regexp:{MAPS}/never_by_mx"),
-        ("smtpd_sender_restrictions", f"+check_sender_access lmdb:{MAPS}/cjsm_senders"),
+        ("smtpd_sender_restrictions", f"+{', '.join(FORGED)}"),
     )
     yield Settings(MAIN, "main.cf", main)
     yield Settings(MASTER, "master.cf", tuple(_mail_services(organisation, host)))

@@ -76,6 +76,12 @@ def disguised_domain(host: Patient) -> None:
     configure(host, transport_maps="lmdb:/etc/cjsm/maps/transport")
 
 
+@fault("relay.sender-in-disguise", host="mail", violates="relay.no-forged-senders")
+def sender_in_disguise(host: Patient) -> None:
+    """Senders are asked about in the table of plain names only: "cjsm.net" with a full-width dot passes for CJSM."""
+    configure(host, smtpd_sender_restrictions="check_sender_access lmdb:/etc/cjsm/maps/cjsm_senders")
+
+
 @fault("relay.one-disguise-forgotten", host="mail", violates="relay.no-letter-steers")
 def one_disguise_forgotten(host: Patient) -> None:
     """The line about one invisible character was taken out, because a user complained of it."""

@@ -146,6 +146,7 @@ def mail_lookups(organisation: Organisation, host: Host) -> Lookups:
         "inner_policy": _asked("cjsm-inner/unix", "smtp_tls_policy_maps", (*hops, next_hop(STRANGER, 25))),
         "inner_sources": _asked(inner, "smtpd_client_restrictions", (*relays, STRANGER)),
         "internet_senders": _asked("smtp/inet", "smtpd_sender_restrictions", (*CJSM_DOMAINS, FOREIGN_DOMAIN)),
+        "disguised_senders": _asked("smtp/inet", "smtpd_sender_restrictions", disguised(organisation)),
         "disguised": _asked("", "transport_maps", disguised(organisation)),
         "mx_answers": _asked("", "smtp_dns_reply_filter", mx_answers()),
     }
@@ -157,7 +158,7 @@ FULL_WIDTH = 0xFEE0  # from "a" to its full-width form
 
 
 def disguised(organisation: Organisation) -> list[str]:
-    """A recipient in CJSM and one of our own, each with a character that DNS alone reads as a plain one (UTS #46)."""
+    """An address in CJSM and one of our own, each with a character that DNS alone reads as a plain one (UTS #46)."""
     suffix, own = CJSM_DOMAINS[0], organisation.domains.names[0]
     wide = "".join(character if character == "." else chr(ord(character) + FULL_WIDTH) for character in suffix)
     names = [f"member.{form}" for dot in DOTS for form in (suffix.replace(".", dot), dot.join(("example", suffix)))]

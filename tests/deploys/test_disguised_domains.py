@@ -71,6 +71,16 @@ def test_whatever_uts_46_maps_to_a_plain_domain_is_refused_and_the_character_is_
     assert f"U+{ord(character):04X} in it" in route(domain)
 
 
+@given(in_disguise())
+def test_nobody_seems_to_send_from_a_plain_domain_by_writing_it_so(domain: str) -> None:
+    assert answer("disguised_senders", f"user@{domain}").startswith("REJECT 5.1.7 ")
+
+
+@pytest.mark.parametrize("sender", ["user@council.example", f"user@{idna.decode(WELSH)}", ""])
+def test_an_honest_sender_is_not_asked_about(sender: str) -> None:
+    assert not answer("disguised_senders", sender)
+
+
 @pytest.mark.parametrize("address", disguised(organisation()))
 def test_what_the_check_asks_about_is_a_plain_domain_to_uts_46_and_is_refused(address: str) -> None:
     domain = address.partition("@")[2]

@@ -266,6 +266,15 @@ def test_what_is_no_address_is_refused_at_the_door_and_returned_by_sendmail(lab:
     assert not queued(lab, "mail") and not went_by_mx(lab)
 
 
+def test_nobody_seems_to_send_from_cjsm_by_writing_it_in_other_characters(lab: Lab) -> None:
+    senders = [letter.recipients[0] for letter in DISGUISED.values() if letter.recipients]
+    letters = [
+        ("smtp", Letter(sender, sender=sender, recipients=(CLERK,), mail_options=" SMTPUTF8")) for sender in senders
+    ]
+    answers = handed_in(lab, INSIDE, letters)
+    assert not [answer for answer in answers if "(550, b'5.1.7 " not in answer[2] and "(554, b'5.1.7 " not in answer[2]]
+
+
 def test_a_table_without_a_route_to_cjsm_still_asks_no_dns(lab: Lab) -> None:
     """The last line: the mail server's routes are gone, and what DNS says of CJSM is not followed."""
     lab.exec("mail", ["postconf", "-e", "transport_maps="])

@@ -211,6 +211,8 @@ def test_an_administrators_own_postfix_is_kept() -> None:
     assert text["myhostname"] == "mx.council.example"
     ours = "lmdb:/etc/cjsm/maps/transport, regexp:/etc/cjsm/maps/disguised_domains"
     assert text["transport_maps"] == f"{ours}, hash:/etc/postfix/theirs"
+    senders = "check_sender_access lmdb:/etc/cjsm/maps/cjsm_senders, check_sender_access regexp:/etc/cjsm/maps/"
+    assert text["smtpd_sender_restrictions"] == f"{senders}disguised_senders"
     assert text["smtp_dns_reply_filter"] == "regexp:/etc/cjsm/maps/never_by_mx"
     assert merged("main.cf", merged("main.cf", theirs, entries), entries) == merged("main.cf", theirs, entries)
 
