@@ -18,6 +18,9 @@ def declared(seen: Seen, verdict: Verdict, identifier: str) -> None:
     expected = f"a declaration {identifier!r}, at most {limit.value} {limit.unit} old ({limit.source})"
     verdict(made is not None, expected=expected, observed="no such declaration in organisation.toml")
     assert made
+    verdict(
+        not seen.is_unmade(identifier), expected=expected, observed=f"the example's, by {made.owner}: nobody made it"
+    )
     age = (seen.today - made.date).days
     verdict(
         age <= limit.value, expected=expected, observed=f"declared by {made.owner} on {made.date}: {made.statement}"

@@ -58,6 +58,16 @@ def own(declarations: Iterable[Declaration], copied: Iterable[Forgotten]) -> tup
     return tuple(made for made in declarations if f'declarations["{made.id}"]' not in keys)
 
 
+def unmade(mapping: Mapping[str, Any], example: Mapping[str, Any]) -> list[str]:
+    """The ids of declarations that nobody has made: their owner is still the example's.
+
+    A day may be the same by chance, so it alone does not count against what somebody stated.
+    """
+    samples = {sample.get("id"): sample for sample in example.get("declarations", ())}
+    made = [entry for entry in mapping.get("declarations", ()) if entry.get("id") in samples]
+    return sorted(entry["id"] for entry in made if entry.get("owner") == samples[entry["id"]].get("owner"))
+
+
 def _counted(number: int) -> str:
     return "one line" if number == 1 else f"{number} lines"
 

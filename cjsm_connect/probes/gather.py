@@ -11,7 +11,7 @@ from typing import Any
 
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.organisation.routes import SELF_TEST_RECIPIENT
-from cjsm_connect.probes import attempts, chains, recording
+from cjsm_connect.probes import attempts, chains, example, recording
 from cjsm_connect.probes.arguments import topics
 from cjsm_connect.probes.connections import Connections, Unreachable, opened, places
 from cjsm_connect.probes.lists import Lists
@@ -77,12 +77,15 @@ def gather(organisation: Organisation, options: Options = Options(), say: Talk =
         if listed:
             listed.result()
             outcomes |= chains.outcomes(organisation, facts, refused | outcomes, lists)
+    if not everything:
+        laboratory = _laboratory(entry["facts"].get("system", {}) for entry in facts.values())
     return {
         "version": recording.VERSION,
         "started": started,
         "ended": _now(),
         "organisation": organisation.slug,
-        "lab": laboratory if everything else _laboratory(entry["facts"].get("system", {}) for entry in facts.values()),
+        "lab": laboratory,
+        "unmade": [] if laboratory else example.unmade(organisation.folder),
         "hosts": facts,
         "tries": {**refused, **outcomes},
         "notes": [],

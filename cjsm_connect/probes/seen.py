@@ -43,6 +43,10 @@ class Seen:
         """The lab's name, empty on a real estate."""
         return str(self.observation.get("lab", ""))
 
+    def is_unmade(self, declaration: str) -> bool:
+        """Is this declaration still the example's, so that nobody has made it?"""
+        return declaration in self.observation.get("unmade", ())
+
     def on(self, name: str) -> Seen:
         """The same observation from the point of view of another host."""
         return Seen(self.organisation, self.observation, self.today, self.organisation.host(name))

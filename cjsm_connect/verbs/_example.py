@@ -4,41 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from cjsm_connect.organisation.example import FILE, Forgotten, forgotten
-from cjsm_connect.results import inputs
-from cjsm_connect.rooms import ROOT
+from cjsm_connect.organisation.example import Forgotten
 
-EXAMPLE = ROOT / "inventories" / "example"
 SHOWN = 10
 
 
 def left_over(folder: Path) -> tuple[Forgotten, ...]:
     """What is the example's in this folder; nothing in a lab's, whose addresses are reserved ones on purpose."""
     from cjsm_connect.lab import lab_of
+    from cjsm_connect.probes import example
 
-    if lab_of(folder) or not EXAMPLE.is_dir():
-        return ()
-    places = [path for path in EXAMPLE.rglob("*") if path.suffix in (".pem", ".txt", ".csv")]
-    samples = {str(path.relative_to(EXAMPLE)): _text(path) for path in places}
-    texts = {name: _text(folder / name) for name in samples}
-    return forgotten(_table(folder / FILE), texts, _table(EXAMPLE / FILE), samples)
-
-
-def _table(path: Path) -> dict[str, Any]:
-    """What a verb has read before, or will say is wrong."""
-    try:
-        return inputs.toml(inputs.text(path, inputs.ORGANISATION))
-    except (inputs.Unreadable, ValueError):
-        return {}
-
-
-def _text(path: Path) -> str:
-    try:
-        return inputs.text(path, inputs.LIST)
-    except inputs.Unreadable:
-        return ""
+    return () if lab_of(folder) else example.left_over(folder)
 
 
 def told(found: Sequence[Forgotten], most: int = SHOWN) -> Iterator[str]:

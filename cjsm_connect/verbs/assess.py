@@ -83,9 +83,11 @@ def answered(known: Mapping[str, Any], standing: Mapping[str, Standing]) -> tupl
 
 def _with_place(found: Assessment) -> Assessment:
     """Where the example lies: in a clone where it is said to be, in an installed tool inside of it."""
+    from cjsm_connect.probes.example import EXAMPLE
+
     if CLONE:
         return found
-    place = str(_example.EXAMPLE)
+    place = str(EXAMPLE)
     return replace(found, next_steps=tuple(step.replace("inventories/example", place) for step in found.next_steps))
 
 

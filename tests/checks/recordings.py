@@ -1,7 +1,8 @@
 """Recorded observations of one check each; the file name states the verdict: CHECKID[.WHAT].VERDICT.json.
 
 A recording is a small patch: `host` (the subject), `facts` of it by topic, `tries` by id, and where needed
-`organisation` (merged over the lab's file), `hosts` (further hosts' entries), `entry` (beside the facts), `ended`.
+`organisation` (merged over the lab's file), `hosts` (further hosts' entries), `entry` (beside the facts), `ended`,
+`unmade` (declarations that are the example's).
 """
 
 from __future__ import annotations
@@ -63,4 +64,5 @@ def observation(patch: dict[str, Any]) -> dict[str, Any]:
     if "host" in patch:
         hosts[patch["host"]] = {"facts": patch.get("facts", {}), "asked": 0, "answered": 0, **patch.get("entry", {})}
     ended = patch.get("ended", WHEN)
-    return {"version": 1, "started": ended, "ended": ended, "lab": "", "hosts": hosts, "tries": patch.get("tries", {})}
+    rest = {"lab": "", "hosts": hosts, "tries": patch.get("tries", {}), "unmade": patch.get("unmade", [])}
+    return {"version": 1, "started": ended, "ended": ended, **rest}

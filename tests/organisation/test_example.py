@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cjsm_connect.organisation.example import forgotten
+from cjsm_connect.organisation.example import forgotten, unmade
 from tests.made_up import ROOT, merged
 
 FOLDER = ROOT / "inventories/example"
@@ -39,6 +39,16 @@ def test_what_was_replaced_is_not_forgotten(key: str) -> None:
         patch = {part: patch}
     assert key in keys(EXAMPLE)
     assert key not in keys(merged(EXAMPLE, patch))
+
+
+@pytest.mark.parametrize(("changed", "unmade_still"), [({"owner"}, False), ({"date"}, True), ({"statement"}, True)])
+def test_a_declaration_counts_for_nothing_while_its_owner_is_the_examples(
+    changed: set[str], unmade_still: bool
+) -> None:
+    new = {"owner": "R. S. Real", "date": EXAMPLE["declarations"][0]["date"].replace(day=2), "statement": "We do."}
+    first = {**EXAMPLE["declarations"][0], **{name: new[name] for name in changed}}
+    found = unmade({"declarations": [first, {"id": "ours-alone", "owner": "R. S. Real"}]}, EXAMPLE)
+    assert found == ([first["id"]] if unmade_still else [])
 
 
 @pytest.mark.parametrize(("changed", "left"), [({"owner"}, True), ({"date"}, True), ({"owner", "date"}, False)])
