@@ -60,3 +60,36 @@ def test_a_route_that_discards_is_told_unless_it_is_the_self_tests(monkeypatch):
 def test_refusals_and_names_of_files_are_no_actions(monkeypatch):
     monkeypatch.setattr(actions, "attempt", lambda argv, *more: (0, "a\tREJECT HOLD the line\nb\tDUNNO\n", ""))
     assert not found({RESTRICTIONS: "check_client_access lmdb:/etc/hold, check_ccert_access lmdb:/etc/filter, reject"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("cidr", "192.0.2.0/24\tREDIRECT a@b.example\n"),
+        ("texthash", "clerk@council.example\t\tDISCARD\n"),
+        ("regexp", "/^Subject/\n  REDIRECT a@b.example\n"),
+        ("pcre", "/^Subject/\n# in between\n\n\tBCC a@b.example\n"),
+        ("cidr", "192.0.2.0/24\n HOLD\n"),
+    ],
+)
+def test_a_row_is_told_however_it_is_spaced(tmp_path, kind, text):
+    table = tmp_path / "rows"
+    table.write_text(text)
+    (row,) = found({RESTRICTIONS: f"check_client_access {kind}:{table}"})
+    assert row[1].startswith(f"{table}: {text.split()[0]} ")
+
+
+@pytest.mark.parametrize(
+    "table", ["tcp:127.0.0.1:99", "socketmap:unix:/run/x:y", "sqlite:/etc/x.cf", "proxy:mysql:/etc/x", "ldap:x"]
+)
+def test_a_table_that_another_program_answers_for_is_told_as_a_policy_service_is(table):
+    ((_, what),) = found({RESTRICTIONS: f"check_recipient_access {table}, reject"})
+    assert what.startswith("a table decides that another program answers for")
+
+
+@pytest.mark.parametrize(
+    "result", ["permit_mynetworks, check_sender_access static:DISCARD", "check_policy_service unix:private/p"]
+)
+def test_a_result_that_is_a_list_of_restrictions_is_looked_into(monkeypatch, result):
+    monkeypatch.setattr(actions, "attempt", lambda argv, *more: (0, f"council.example\t{result}\n", ""))
+    assert len(found({RESTRICTIONS: "check_recipient_access lmdb:/etc/away"})) == 1

@@ -17,7 +17,11 @@ DECIDES = re.compile(r"^(smtpd_\w+_restrictions|\w*(header|body)_checks)$")
 ACTION = re.compile(r"\b(DISCARD|REDIRECT|FILTER|HOLD|BCC|PREPEND|REPLACE|STRIP)\b", re.IGNORECASE)
 DISCARDED = re.compile(r"^discard(:|$)")
 COMPILED = re.compile(r"\b(?:hash|btree|lmdb|cdb|sdbm|dbm):/[^\s,}]+")
-WRITTEN = re.compile(r"\b(?:cidr|pcre|regexp|texthash):(/[^\s,}]+)")
+WRITTEN = re.compile(r"\b(cidr|pcre|regexp|texthash):(/[^\s,}]+)")
+ELSEWHERE = re.compile(r"\b(tcp|socketmap|ldap|mysql|pgsql|sqlite|mongodb|memcache|nis|netinfo):[^\s,}]")
+"""Tables whose answers come from another program, as a policy service's do (DATABASE_README)."""
+TOLD = re.compile(r"(REJECT|DEFER\w*|WARN|INFO|OK|DUNNO|PASS|IGNORE|[245]\d\d)\b", re.IGNORECASE)
+"""Results that end there, or whose rest is told to somebody; any other may be a list of restrictions (access(5))."""
 SELF_TEST = "discard@selftest.invalid"
 MOST = 50
 
@@ -41,10 +45,14 @@ def _of(where: str, value: str, classes: set[str]) -> Iterator[Row]:
         yield from ({"where": where, "what": row} for row in _rows(value, _acts))
         if "check_policy_service" in value:
             yield {"where": where, "what": "a policy service decides: " + value[:200]}
+        elif ELSEWHERE.search(value):
+            yield {"where": where, "what": "a table decides that another program answers for: " + value[:200]}
 
 
 def _acts(key: str, result: str) -> bool:
-    return bool(ACTION.match(result.strip()))
+    if TOLD.match(result.strip()):
+        return False
+    return bool(ACTION.search(result) or "check_policy_service" in result or ELSEWHERE.search(result))
 
 
 def _discards(key: str, result: str) -> bool:
@@ -58,17 +66,30 @@ def _rows(value: str, asked: Any) -> Iterator[str]:
             key, _, result = line.partition("\t")
             if asked(key, result):
                 yield "%s: %s %s" % (table, key, result[:100])
-    for path in WRITTEN.findall(value):
-        for line in read(path).splitlines():
-            key, _, result = line.strip().partition(" ")
-            if not line.startswith("#") and asked(key, _last(line)):
-                yield "%s: %s" % (path, line.strip()[:150])
+    for kind, path in WRITTEN.findall(value):
+        for line in _lines(read(path)):
+            key, result = (line.split(None, 1) + [""])[:2]
+            if asked(key, _last(line) if kind in ("pcre", "regexp") else result):
+                yield "%s: %s" % (path, " ".join(line.split())[:150])
     inline = COMPILED.sub("", WRITTEN.sub("", value))
     if asked is _acts and ACTION.search(inline):
         yield value[:200]
 
 
+def _lines(text: str) -> list[str]:
+    """The rows of a table: a line that begins with white space continues the one before it (postmap(1))."""
+    rows: list[str] = []
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if line[0].isspace() and rows:
+            rows[-1] += " " + line.strip()
+        else:
+            rows.append(line.strip())
+    return rows
+
+
 def _last(line: str) -> str:
     """The result of a row of a table of patterns, which may hold spaces themselves: what follows the pattern's end."""
     pattern = re.match(r"^\s*!?(\W)(?:\\.|(?!\1).)*\1\w*\s+(.*)$", line)
-    return pattern[2] if pattern else line.strip().partition(" ")[2].strip()
+    return pattern[2] if pattern else " ".join(line.split()[1:])
