@@ -15,6 +15,7 @@ ROTATED = LOG + "-????-??-??"  # yesterday's; older ones are packed (deploys/log
 PUT_OFF = "the public key of this client certificate is not declared"
 """In the text of the 450 that a hub with another key is told (deploys/relay.py)."""
 
+# What stands before the reply is Postfix's own; behind it come addresses that any sender may have chosen.
 # TIME HOST postfix/SERVICE/smtpd[PID]: CLIENT[ADDRESS]: ..., written because smtpd_tls_loglevel has "peercert": by
 # Postfix 3.7 as pkey_fingerprint=, by 3.10 as pkey fingerprint= (tls_server.c)
 _SHOWN = re.compile(
@@ -22,7 +23,8 @@ _SHOWN = re.compile(
     r"(?:cert )?fingerprint=[0-9A-F:]+, pkey[_ ]fingerprint=([0-9A-F:]+)$"
 )
 _REFUSED = re.compile(
-    r"^(\S+) \S+ (\S+/smtpd\[\d+\]): \S+ reject: RCPT from (\S+\[[0-9A-Fa-f:.]+\]): 450 .*%s.* helo=<(.*)>$" % PUT_OFF
+    r"^(\S+) \S+ (\S+/smtpd\[\d+\]): \S+ reject: RCPT from (\S+\[[0-9A-Fa-f:.]+\]): "
+    r"450 4\.7\.1 <\3>: Client host rejected: %s .* helo=<(.*)>$" % PUT_OFF
 )
 
 

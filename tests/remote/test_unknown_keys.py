@@ -61,6 +61,12 @@ def test_a_helo_that_imitates_a_line_of_the_log_names_no_key():
     assert [row["key"] for row in found([refused(helo=forged)])] == [""]
 
 
+def test_a_sender_whose_address_says_what_the_listener_says_accuses_no_key():
+    told = f"450 4.1.1 <c@council.example>: Recipient address rejected: unverified; from=<{PUT_OFF} here yet@b.example>"
+    line = f"{at()} NOQUEUE: reject: RCPT from unknown[203.0.113.21]: {told} to=<c@council.example> helo=<hub.example>"
+    assert not found([shown(), line])
+
+
 def test_yesterdays_log_is_read_before_todays(tmp_path, monkeypatch):
     (tmp_path / "mail.log-2026-11-28").write_text(refused(minute=0) + "\n")
     (tmp_path / "mail.log-2026-11-29").write_text(shown() + "\n" + refused() + "\n")
