@@ -119,6 +119,18 @@ def accepting(rules: Iterable[Rule]) -> list[Rule]:
     return [rule for rule in rules if rule["verdict"] not in (None, "drop", "reject") and not is_basic(rule)]
 
 
+def leading_elsewhere(seen: Seen) -> list[str]:
+    """What our own table does to connections before or after the rules judge them: translation, copies, proxies. There
+    only dropping is no surprise."""
+    chains = seen.fact("firewall", "chains").items()
+    return [
+        f"{name}: {shown(rule)}"
+        for name, chain in chains
+        for rule in chain["rules"]
+        if chain["hook"] not in HOOKS and chain["hook"] and rule["verdict"] not in (None, "accept", "drop", "reject")
+    ]
+
+
 def is_basic(rule: Rule) -> bool:
     """Is this one of the few rules that every host needs, whatever its flows?"""
     found = {key: set(values) for key, values in rule["match"].items()}
@@ -133,6 +145,8 @@ def opening(rule: Rule) -> Opening | None:
     ports = [(key, match.pop(key)) for key in list(match) if key.endswith(" sport" if answering else " dport")]
     ends = [_end(match, "saddr"), _end(match, "daddr")]
     window = _window(match)
+    if (states := match.get("ct state")) is not None and "new" not in states:
+        return None  # it is about connections that others have begun
     if rule["verdict"] != "accept" or len(ports) != 1 or None in ends or window is None or match.keys() - KNOWN:
         return None
     try:

@@ -88,6 +88,8 @@ def test_only_declared_flows(seen: Seen, verdict: Verdict) -> None:
             judged += 1
             known = nftables.is_declared(nftables.opening(rule), declared[chain], declared[ANSWERS[chain]])
             verdict(known, expected="only declared flows", observed=f"{chain}: {nftables.shown(rule)}")
+    for told in nftables.leading_elsewhere(seen):
+        verdict(False, expected="only declared flows", observed=told)
     verdict(True, expected="only declared flows", observed=f"{judged} rules, each within a declared flow")
 
 

@@ -20,6 +20,7 @@ from checks.framework import REGISTRY
 from cjsm_connect.organisation import Organisation
 from cjsm_connect.organisation.addresses import network
 from cjsm_connect.probes.seen import Seen
+from cjsm_connect.remote.observe import firewall
 from cjsm_connect.results import Status
 from cjsm_connect.results.catalogue import load
 from cjsm_connect.results.judge import Verdict, judge
@@ -155,6 +156,35 @@ def test_a_rule_that_is_not_understood_opens_ssh_unless_its_ports_are_plain() ->
 )
 def test_networks_are_compared_by_their_addresses(inner: list[str], outer: list[str], expected: bool) -> None:
     assert nftables.inside(map(network, inner), map(network, outer)) is expected
+
+
+def added(chain: str, rule: dict[str, Any]) -> dict[str, str]:
+    name = "two that touch"
+    chains = deepcopy(LISTED[name])
+    chains.setdefault(chain, {"hook": chain, "policy": "accept", "rules": []})["rules"].insert(0, rule)
+    return judged(ESTATES[name](), "mail", chains)
+
+
+def test_a_map_of_verdicts_is_no_way_around_the_check() -> None:
+    expressions = [{"vmap": {"key": {"payload": {"protocol": "tcp", "field": "dport"}}, "data": "@open"}}]
+    found = added("input", firewall.rule({"expr": expressions}))
+    assert found[ONLY].startswith("fail: input: vmap") and found[SSH].startswith("fail")
+
+
+@pytest.mark.parametrize("statement", [{"redirect": {"port": 22}}, {"dup": {"addr": "198.51.100.9"}}])
+@pytest.mark.parametrize("chain", ["prerouting", "postrouting", "input"])
+def test_translation_and_copies_in_our_own_table_are_named(chain: str, statement: dict[str, Any]) -> None:
+    assert added(chain, firewall.rule({"expr": [statement]}))[ONLY].startswith(
+        f"fail: {chain}: {next(iter(statement))}"
+    )
+
+
+def test_a_rule_for_answers_opens_nothing_that_was_declared() -> None:
+    chains = deepcopy(LISTED["two that touch"])
+    for found in chains["input"]["rules"]:
+        if "tcp dport" in found["match"]:
+            found["match"]["ct state"] = ["established"]
+    assert judged(ESTATES["two that touch"](), "mail", chains)[OPEN].startswith("fail")
 
 
 def test_a_rule_that_is_gone_is_missed() -> None:

@@ -55,6 +55,21 @@ def test_a_statement_we_do_not_know_stays_visible_in_the_match() -> None:
     assert list(found["match"]) == ["xt"]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"vmap": {"key": payload("tcp", "dport"), "data": {"set": [[4444, {"accept": None}]]}}},
+        {"dnat": {"addr": "192.0.2.9", "port": 25}},
+        {"redirect": {"port": 22}},
+        {"dup": {"addr": "198.51.100.9"}},
+        {"tproxy": {"port": 8080}},
+        {"masquerade": None},
+    ],
+)
+def test_what_lets_through_or_leads_elsewhere_without_a_verdict_is_one(statement: dict[str, Any]) -> None:
+    assert firewall.rule({"expr": [{"counter": None}, statement]})["verdict"] == next(iter(statement))
+
+
 def test_a_jump_names_its_target() -> None:
     assert firewall.rule({"expr": [{"jump": {"target": "others"}}]})["verdict"] == "jump others"
 

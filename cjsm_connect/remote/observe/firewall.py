@@ -24,6 +24,8 @@ RULESET = ["env", "TZ=UTC0", firewall.NFT, "-j", "list", "ruleset"]  # else time
 WATCHING = {"match", "counter", "log", "limit"}
 RECORDER = "ulogd2.service"  # writes dropped packets down
 VERDICTS = ("accept", "drop", "reject", "return", "queue", "continue")
+STEERING = ("vmap", "dnat", "snat", "redirect", "masquerade", "tproxy", "fwd", "dup", "synproxy", "notrack", "flow")
+"""Statements that let through, send elsewhere or copy without a verdict of their own: they count as one (nft(8))."""
 
 
 def observe(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +98,7 @@ def rule(raw: dict[str, Any]) -> dict[str, Any]:
             found["verdict"] = kind
         else:
             found["match"][kind] = [json.dumps(value)]
+            found["verdict"] = kind if kind in STEERING else found["verdict"]
     return found
 
 
