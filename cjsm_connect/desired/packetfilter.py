@@ -16,6 +16,7 @@ Statement = Mapping[str, Any]
 FAMILIES = {4: ("ip", "inet"), 6: ("ip6", "inet")}
 # statements that decide nothing
 BESIDE = {"counter", "log", "limit", "comment"}
+ANY_CLIENT = 50_000  # a port as kernels hand them out to whoever begins a connection (ip(7), ip_local_port_range)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,17 @@ def passes(rules: list[Any] | None, opening: Opening) -> bool:
 def _closes(listed: list[Any], chain: Mapping[str, Any], opening: Opening) -> bool:
     own = list(_rules(listed, chain, chain["name"]))
     named = _sets(listed, chain)
-    if any(_verdict(rule) in ("drop", "reject") and _surely(rule, opening, named) for rule in _until_accepted(own)):
+    if any(_drops(rule) and _surely(rule, opening, named) for rule in _until_accepted(own)):
         return True
-    ends = any(_verdict(rule) in ("drop", "reject") and not list(_conditions(rule)) for rule in own)
+    ends = any(_drops(rule) and not list(_conditions(rule)) for rule in own)
     if chain.get("policy") != "drop" and not ends:
         return False
     return not any(_may_accept(rule, opening, named) for rule in _reachable(listed, chain))
+
+
+def _drops(rule: list[Statement]) -> bool:
+    """Does a rule drop all that it is about? With a limit only what comes too fast, or not too fast."""
+    return _verdict(rule) in ("drop", "reject") and not any("limit" in one for one in rule)
 
 
 def _until_accepted(rules: list[list[Statement]]) -> Iterator[list[Statement]]:
@@ -159,9 +165,10 @@ def _fits(condition: Mapping[str, Any], opening: Opening, named: Mapping[str, An
 
 def _packet_fits(payload: Mapping[str, Any], operator: str, values: list[Any], opening: Opening) -> bool:
     protocol, field = payload.get("protocol"), payload.get("field")
-    # with a source port it is about answers: whoever begins a connection takes any
-    if protocol not in ("ether", "ip", "ip6", "th", opening.protocol) or field == "sport":
+    if protocol not in ("ether", "ip", "ip6", "th", opening.protocol):
         return False
+    if field == "sport":  # a single one is about answers: whoever begins a connection takes any
+        return operator == "!=" or any(_holds(value, ANY_CLIENT) for value in values)
     if field == "dport":
         return any(_holds(value, opening.port) for value in values) == (operator != "!=")
     if protocol in ("ip", "ip6") and opening.far:

@@ -264,6 +264,11 @@ def test_an_administrators_own_rules_are_read(protocol: str, port: int, far: Any
         ("tcp dport 143 accept; counter drop", True),
         ("limit rate 5/second accept; drop", True),
         ("counter", True),
+        ("tcp dport 143 limit rate over 20/second drop", True),
+        ("limit rate over 2000/second drop", True),
+        ("tcp sport 1024-65535 tcp dport 143 accept; drop", True),
+        ("tcp sport != 0-1023 tcp dport 143 accept; drop", True),
+        ("tcp sport 143 accept; drop", False),
     ],
 )
 def test_only_what_surely_drops_it_closes_a_port(rules: str, expected: bool) -> None:
