@@ -68,8 +68,9 @@ def _rows(value: str, asked: Any) -> Iterator[str]:
                 yield "%s: %s %s" % (table, key, result[:100])
     for kind, path in WRITTEN.findall(value):
         for line in _lines(read(path)):
-            key, result = (line.split(None, 1) + [""])[:2]
-            if asked(key, _last(line) if kind in ("pcre", "regexp") else result):
+            key = line.split(None, 1)[0]
+            result = _last(line) if kind in ("pcre", "regexp") else line[len(key) :].strip()
+            if asked(key, result):
                 yield "%s: %s" % (path, " ".join(line.split())[:150])
     inline = COMPILED.sub("", WRITTEN.sub("", value))
     if asked is _acts and ACTION.search(inline):
