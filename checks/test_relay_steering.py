@@ -9,7 +9,7 @@ from checks.postfix import plain
 from cjsm_connect.organisation import Host, Organisation
 from cjsm_connect.probes.postfix import inner_listeners
 from cjsm_connect.probes.seen import Seen
-from cjsm_connect.probes.steering import STEERING
+from cjsm_connect.probes.steering import MAIL_SERVER, REFUSALS, STEERING, USUAL, VERIFYING
 from cjsm_connect.results.judge import Verdict
 
 MAPS = "/etc/cjsm/maps"
@@ -81,21 +81,40 @@ def foreign(seen: Seen) -> Iterator[str]:
     main: Mapping[str, str] = seen.fact("relay", "main")
     if whole(seen.host):
         yield from _named("main.cf", main, ours)
+        yield from _unusual("main.cf", main, main, seen.host)
     mine = set(inner_listeners(seen.organisation, seen.host)) | set(CLIENTS)
     for name, found in seen.fact("relay", "services").items():
         if whole(seen.host) or name in mine:
             yield from _named(name, found["options"], ours)
+        if whole(seen.host):
+            yield from _unusual(name, found["options"], main, seen.host)
 
 
 def _named(where: str, values: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[str]:
     for name in STEERING:
         value = plain(str(values.get(name, "")))
-        if value and value.replace(",", " ").split() != ours.get(name, "").split():
+        if value and _words(value) != ours.get(name, "").split():
             yield f"{where}: {name} = {value}"
 
 
+def _unusual(where: str, values: Mapping[str, str], main: Mapping[str, str], host: Host) -> Iterator[str]:
+    """Settings that are not empty by default, and steer when they are something else."""
+    usual = {**USUAL, **({} if host.role == "relay" else {"home_mailbox": "Maildir/"})}
+    usual |= {name: str(main.get(same, "")) for name, same in VERIFYING.items()}
+    for name, value in values.items():
+        wrong = name in usual and _words(value) != _words(usual[name])
+        wrong |= name in REFUSALS and value[:1] not in ("4", "5")
+        wrong |= host.role == "mail" and not value.startswith(MAIL_SERVER.get(name, ""))
+        if wrong:
+            yield f"{where}: {name} = {value or 'nothing'}"
+
+
+def _words(value: str) -> list[str]:
+    return value.replace(",", " ").split()
+
+
 def allowed(organisation: Organisation, host: Host) -> dict[str, str]:
-    """What belongs to the connection; every other setting of the list is empty, which is Postfix's default."""
+    """What belongs to the connection; every other setting of STEERING is empty, which is Postfix's default."""
     if host.role != "relay":
         return {
             "transport_maps": f"lmdb:{MAPS}/transport regexp:{MAPS}/disguised_domains",

@@ -15,7 +15,7 @@ from cjsm_connect.organisation.routes import (
     inner_next_hops,
     next_hop,
 )
-from cjsm_connect.probes.steering import STEERING
+from cjsm_connect.probes.steering import NAMES
 
 STRANGER = "192.0.2.254"  # an address that no table may admit (RFC 5737)
 FOREIGN_DOMAIN = "elsewhere.example"
@@ -91,7 +91,7 @@ _READ = (
     "virtual_alias_maps",
 )
 
-PARAMETERS = tuple(sorted({*_READ, *STEERING}))
+PARAMETERS = tuple(sorted({*_READ, *NAMES}))
 
 Lookups = dict[str, dict[str, Any]]
 
