@@ -16,6 +16,7 @@ Statement = Mapping[str, Any]
 FAMILIES = {4: ("ip", "inet"), 6: ("ip6", "inet")}
 # statements that decide nothing
 BESIDE = {"counter", "log", "limit", "comment"}
+HANDING_ON = ("accept", "jump", "goto", "return")  # "return" from a base chain: its policy (nft(8), verdict statements)
 ANY_CLIENT = 50_000  # a port as kernels hand them out to whoever begins a connection (ip(7), ip_local_port_range)
 
 
@@ -52,7 +53,8 @@ def _closes(listed: list[Any], chain: Mapping[str, Any], opening: Opening) -> bo
     if any(_drops(rule) and _surely(rule, opening, named) for rule in _until_accepted(own)):
         return True
     ends = any(_drops(rule) and not list(_conditions(rule)) for rule in own)
-    if chain.get("policy") != "drop" and not ends:
+    accepts = chain.get("policy") != "drop"
+    if accepts and (not ends or any(_may_return(rule, opening, named) for rule in own)):
         return False
     return not any(_may_accept(rule, opening, named) for rule in _reachable(listed, chain))
 
@@ -65,13 +67,22 @@ def _drops(rule: list[Statement]) -> bool:
 def _until_accepted(rules: list[list[Statement]]) -> Iterator[list[Statement]]:
     """The rules before the first that hands on or accepts without being about answers: order decides."""
     for rule in rules:
-        if _verdict(rule) in ("accept", "jump", "goto") and not _only_answers(rule):
+        if _hands_on(rule) and not any(map(_about_answers, _conditions(rule))):
             return
         yield rule
 
 
-def _only_answers(rule: list[Statement]) -> bool:
-    return any(not _fits(one, Opening("input", "tcp", 0, None), {}) for one in _conditions(rule) if _is_state(one))
+def _hands_on(rule: list[Statement]) -> bool:
+    """By its verdict, or by one of its verdict map for what is no answer; a named map is not read."""
+    if not any("vmap" in one for one in rule):
+        return _verdict(rule) in HANDING_ON
+    rows = list(_mapped(rule))
+    wanted = [(key, value) for key, value, verdict in rows if _verdict([verdict]) in HANDING_ON]
+    return not rows or not all(_about_answers({"op": "==", "left": key, "right": value}) for key, value in wanted)
+
+
+def _about_answers(condition: Mapping[str, Any]) -> bool:
+    return _is_state(condition) and not _fits(condition, Opening("input", "tcp", 0, None), {})
 
 
 def _is_state(condition: Mapping[str, Any]) -> bool:
@@ -105,7 +116,7 @@ def _sets(listed: list[Any], chain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _verdict(rule: list[Statement]) -> str:
-    words = ("accept", "drop", "reject", "jump", "goto")
+    words = (*HANDING_ON, "drop", "reject")
     return next((word for one in rule for word in words if word in one), "")
 
 
@@ -134,6 +145,10 @@ def _may_accept(rule: list[Statement], opening: Opening, named: Mapping[str, Any
         may = any(_fits({"op": "==", "left": key, "right": value}, opening, named) for key, value in accepting)
         return (may or not rows) and all(_fits(one, opening, named) for one in _conditions(rule))
     return _verdict(rule) == "accept" and all(_fits(one, opening, named) for one in _conditions(rule))
+
+
+def _may_return(rule: list[Statement], opening: Opening, named: Mapping[str, Any]) -> bool:
+    return _verdict(rule) == "return" and all(_fits(one, opening, named) for one in _conditions(rule))
 
 
 def _surely(rule: list[Statement], opening: Opening, named: Mapping[str, Any]) -> bool:
