@@ -20,7 +20,9 @@ OS_RELEASE = "/etc/os-release"
 INSTALL = re.compile(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+) (.*?) \[\S+\]\)", re.MULTILINE)
 SIMULATE = ["apt-get", "-s", "-q", "-o", "Debug::NoLocking=true"]
 VERSION = re.compile(r"^ (?P<here>\*\*\*|   ) (?P<version>\S+) (?P<priority>-?\d+)$")
-SOURCES = re.compile(r"^ {0,3}(-?\d+) (\S.*)$", re.MULTILINE)
+ARCHIVE = re.compile(
+    r"^ {0,3}(?P<priority>-?\d+) (?P<where>\S.*)$", re.MULTILINE
+)  # "%4i": 1000 and -100 begin the line
 PINS = re.compile(r"^     (\S+) -> \S+ with priority (-?\d+)$", re.MULTILINE)
 INSTALLED = 100  # the priority of the version that is installed
 SOURCE = re.compile(r"^ +(?P<priority>-?\d+) (?P<where>\S.*)$")
@@ -81,7 +83,7 @@ def states() -> dict[str, bool]:
 def pinned(policy: str, archives: dict[str, dict[str, str]], installed: dict[str, bool]) -> list[str]:
     """Archives, and installed packages, of a priority below that of what is installed (apt_preferences(5)): nothing of
     them is ever installed by itself."""
-    found = [where for priority, where in SOURCES.findall(policy) if where in archives and int(priority) < INSTALLED]
+    found = [where for priority, where in ARCHIVE.findall(policy) if where in archives and int(priority) < INSTALLED]
     packages = {name for name, priority in PINS.findall(policy) if int(priority) < INSTALLED and name in installed}
     return found + sorted(packages)
 
@@ -103,8 +105,8 @@ def counted(policy: str, archives: list[dict[str, str]]) -> dict[str, dict[str, 
     found: dict[str, dict[str, str]] = {}
     where = ""
     for line in policy.splitlines():
-        source = SOURCE.match(line)
-        if source and not line.startswith("     "):
+        source = ARCHIVE.match(line)
+        if source:
             where = source.group("where")
         elif line.startswith("     release ") and where:
             about = dict(part.partition("=")[::2] for part in line.strip()[len("release ") :].split(","))

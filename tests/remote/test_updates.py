@@ -84,7 +84,7 @@ def test_a_fix_that_apt_would_install_is_pending_and_nothing_keeps_it_away(apt) 
     assert (new["package"], new["installed"], new["security"]) == ("libnew1", "", True)
 
 
-@pytest.mark.parametrize("priority", [-10, -1, 1, 50, 99])
+@pytest.mark.parametrize("priority", [-32768, -100, -10, -1, 1, 50, 99])
 def test_a_pin_of_every_priority_that_keeps_a_fix_away_is_told(apt, priority) -> None:
     apt(package("openssl", "3.5.1-1", (FIX[0], priority, SECURITY)), archives=policy(priority))
     found = updates.look()
@@ -92,6 +92,12 @@ def test_a_pin_of_every_priority_that_keeps_a_fix_away_is_told(apt, priority) ->
         f"pinned to {priority}: apt would take 3.5.1-1 (apt-cache policy openssl)"
     ]
     assert found["pinned"] == [SECURITY, "openssl"]
+
+
+def test_a_fix_of_an_archive_of_a_priority_of_four_digits_is_pending(apt) -> None:
+    """apt-cache writes "%4i": nothing stands before such a priority."""
+    apt(package("openssl", FIX[0], (FIX[0], 1001, SECURITY)), archives=policy(1001), simulated=TAKEN)
+    assert [row["version"] for row in updates.look()["updates"]] == [FIX[0]]
 
 
 def test_a_pin_to_the_installed_version_is_told(apt) -> None:
