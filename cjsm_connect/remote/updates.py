@@ -20,9 +20,8 @@ OS_RELEASE = "/etc/os-release"
 INSTALL = re.compile(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+) (.*?) \[\S+\]\)", re.MULTILINE)
 SIMULATE = ["apt-get", "-s", "-q", "-o", "Debug::NoLocking=true"]
 VERSION = re.compile(r"^ (?P<here>\*\*\*|   ) (?P<version>\S+) (?P<priority>-?\d+)$")
-ARCHIVE = re.compile(
-    r"^ {0,3}(?P<priority>-?\d+) (?P<where>\S.*)$", re.MULTILINE
-)  # "%4i": 1000 and -100 begin the line
+# an archive in what `apt-cache policy` prints: "%4i %s", so a priority of four characters begins its line
+ARCHIVE = re.compile(r"^ {0,3}(?P<priority>-?\d+) (?P<where>\S.*)$", re.MULTILINE)
 PINS = re.compile(r"^     (\S+) -> \S+ with priority (-?\d+)$", re.MULTILINE)
 INSTALLED = 100  # the priority of the version that is installed
 SOURCE = re.compile(r"^ +(?P<priority>-?\d+) (?P<where>\S.*)$")
