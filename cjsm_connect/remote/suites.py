@@ -63,8 +63,8 @@ def beyond(arguments: dict[str, Any]) -> dict[str, Any]:
     accepted: list[str] = []
     while left and len(accepted) < MOST:
         outcome = session(arguments, left, "TLSv1.2")
-        if "could_not_tell" in outcome:
-            return {"could_not_tell": outcome["could_not_tell"], "accepted": accepted, "usual": usual}
+        if "could_not_tell" in outcome or not outcome.get("tls"):  # no handshake: it had enough of us, say (anvil(8))
+            return {"could_not_tell": outcome.get("could_not_tell", _ended(outcome)), "usual": usual}
         chosen = agreed(outcome)
         if chosen not in left:
             break
@@ -91,6 +91,11 @@ def _why(outcome: dict[str, Any]) -> str:
     return str(
         outcome.get("could_not_tell") or tls.get("error") or "connection " + outcome.get("connection", "unknown")
     )
+
+
+def _ended(outcome: dict[str, Any]) -> str:
+    said = ["%s: %d %s" % (row["command"], row["code"], row["text"]) for row in outcome["replies"][-1:]]
+    return "it did not come to a handshake: " + "".join(said or [outcome.get("connection", "unknown")])
 
 
 @cache

@@ -62,6 +62,16 @@ def test_neither_does_one_without_tls() -> None:
 
 
 @pytest.mark.slow
+def test_a_server_that_soon_has_enough_of_us_has_refused_no_suite(tmp_path: Path) -> None:
+    server = Authority(tmp_path, "Test CA").server("relay.example")
+    secured, full = starttls(server, GREETING), scripted({"connect": b"421 4.7.0 too many connections\r\n"})
+    handlers = iter([secured])
+    with serving(lambda connection: next(handlers, full)(connection)) as port:
+        found = suites.beyond({"address": "127.0.0.1", "port": port, "tls": {}, "permitted": MODERN})
+    assert "421 4.7.0 too many connections" in found["could_not_tell"]
+
+
+@pytest.mark.slow
 def test_this_client_speaks_every_suite_that_is_used_or_can_be_declared() -> None:
     assert {*MODERN, *DECLARABLE} <= suites._offerable()
 
