@@ -7,7 +7,7 @@ Where the organisation has a scanner of its own, scanner_hook.py judges in place
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -265,16 +265,27 @@ def test_over_limit_is_not_clean(seen: Seen, verdict: Verdict) -> None:
     remedy="cjsm apply, which sets the limits in /etc/clamav/clamd.conf and writes /var/lib/clamav/cjsm-unopened.yara",
 )
 def test_whole_or_refused(seen: Seen, verdict: Verdict) -> None:
-    outcome = seen.tried(f"antivirus.whole:{seen.host.name}")
-    said = {name: scanner_hook.said(outcome[name]) for name in ("clean", *NOT_WHOLE)}
-    for name, answer in said.items():
-        if outcome[name]["word"] in ("silent", "away"):
-            verdict.not_tested(f"{name}: {answer}")
-    if outcome["clean"]["word"] != "accepted":
-        verdict.not_tested(f"a harmless message was not accepted either, so a refusal proves nothing: {said['clean']}")
+    outcome = _shown_to_the_milter(seen, verdict, NOT_WHOLE)
     for name, told in NOT_WHOLE.items():
         refused = outcome[name]["word"] == "rejected" and not outcome[name]["held"]
-        verdict(refused, expected="the milter rejects it with 5yz", observed=f"{told}: {said[name]}")
+        observed = f"{told}: {scanner_hook.said(outcome[name])}"
+        verdict(refused, expected="the milter rejects it with 5yz", observed=observed)
+
+
+def _shown_to_the_milter(seen: Seen, verdict: Verdict, names: Iterable[str]) -> Mapping[str, Any]:
+    """What the milter said to these samples, beside a harmless one that it accepted.
+
+    Raises:
+        NotTested: it did not, or has not answered.
+    """
+    outcome = seen.tried(f"antivirus.whole:{seen.host.name}")
+    for name in ("clean", *names):
+        if outcome[name]["word"] in ("silent", "away"):
+            verdict.not_tested(f"{name}: {scanner_hook.said(outcome[name])}")
+    if outcome["clean"]["word"] != "accepted":
+        clean = scanner_hook.said(outcome["clean"])
+        verdict.not_tested(f"a harmless message was not accepted either, so a refusal proves nothing: {clean}")
+    return outcome
 
 
 @check(
@@ -289,12 +300,8 @@ def test_whole_or_refused(seen: Seen, verdict: Verdict) -> None:
 @or_hook(scanner_hook.encrypted_is_declared)
 def test_encrypted_as_decided(seen: Seen, verdict: Verdict) -> None:
     decided = seen.organisation.antivirus
-    outcome = seen.tried(f"antivirus.whole:{seen.host.name}")
-    for name in ("clean", "encrypted"):
-        if outcome[name]["word"] in ("silent", "away"):
-            verdict.not_tested(f"{name}: {scanner_hook.said(outcome[name])}")
     wanted = "rejected" if decided.encrypted_is_refused else "accepted"
-    found = outcome["encrypted"]
+    found = _shown_to_the_milter(seen, verdict, ("encrypted",))["encrypted"]
     right = found["word"] == wanted and not found["held"]
     verdict(right, expected=f"{wanted} ({decided.encrypted_reason})", observed=scanner_hook.said(found))
 
