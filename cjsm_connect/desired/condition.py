@@ -86,7 +86,7 @@ def _ends(organisation: Organisation, name: str, days: int | None) -> Iterator[s
     elif days is not None and days < limit.value:
         yield (
             f"the certificate of the {name} key ends in {counted(days, 'day')}; expected at least {limit.value} "
-            "(certificate_warning_days). Ask {WHOSE[name]} for a new one"
+            f"(certificate_warning_days). Ask {WHOSE[name]} for a new one"
         )
 
 

@@ -31,9 +31,9 @@ def test_mail_that_waits_longer_than_the_policy_says_is_told():
 @pytest.mark.parametrize(
     ("days", "words"), [(-1, "has expired"), (0, "ends in 0 days"), (29, "ends in 29 days; expected at least 30")]
 )
-def test_a_certificate_near_its_end_is_told(days, words):
+def test_a_certificate_near_its_end_is_told_with_who_makes_a_new_one(days, words):
     (text,) = attention(organisation(), DESIRED, seen(days=days))
-    assert words in text
+    assert words in text and text.endswith("Ask the operator for a new one")
 
 
 def test_the_days_of_the_policy_are_enough():
