@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,11 @@ def test_a_server_that_soon_has_enough_of_us_has_refused_no_suite(tmp_path: Path
     server = Authority(tmp_path, "Test CA").server("relay.example")
     secured, full = starttls(server, GREETING), scripted({"connect": b"421 4.7.0 too many connections\r\n"})
     handlers = iter([secured])
-    with serving(lambda connection: next(handlers, full)(connection)) as port:
+
+    def once(connection: socket.socket) -> None:
+        next(handlers, full)(connection)
+
+    with serving(once) as port:
         found = suites.beyond({"address": "127.0.0.1", "port": port, "tls": {}, "permitted": MODERN})
     assert "421 4.7.0 too many connections" in found["could_not_tell"]
 
