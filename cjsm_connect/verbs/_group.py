@@ -36,7 +36,7 @@ VERBS = {
     "rollback": "back to how the hosts were after an earlier generation",
     "lab": "real hosts on this machine: up, down, exec, sign, save, reset",
     "bench": "one side-by-side measurement",
-    "test": "the test suite: lint, types, unit, lab",
+    "test": "the test suite: demo, lint, types, unit, lab",
 }
 ONLY_IN_A_CLONE = ("demo", "lab", "bench", "test")
 
