@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from cjsm_connect.engineer.targets import LONGEST_PERMISSION, PORT, Permission, Target, unique
-from cjsm_connect.evidence import LARGEST_KEY, Refused, archive, keys, read_file
+from cjsm_connect.evidence import Refused, keys, read_file
 from cjsm_connect.evidence.strict_json import parse
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify
 from cjsm_connect.organisation import addresses, strangers
 from cjsm_connect.organisation.hub import LONGEST_TEST
 from cjsm_connect.printable import shown
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 
 DECLARATION = "active-probe"
 MOST_TARGETS = 20  # relays that a bundle alone may send us to; an organisation has one, or a few
@@ -110,9 +110,9 @@ def load(path: Path, key: Path, nonce: str | None, now: datetime) -> Claims:
     Raises:
         CjsmError: it is not, or one of the files cannot be read.
     """
-    pem = read_file(key, LARGEST_KEY)
+    pem = read_file(key, inputs.KEY)
     public = keys.public_key(pem, str(key))
-    found = verify(read_file(path, archive.MOST_BYTES), public, nonce, now, Reader.of(pem))
+    found = verify(read_file(path, inputs.BUNDLE), public, nonce, now, Reader.of(pem))
     if not found.genuine or found.statement is None:
         raise CjsmError(f"{path} is not relied on: {'; '.join(found.problems[:5])}. cjsm verify says everything")
     said = found.statement.predicate

@@ -16,12 +16,12 @@ from typing import Any
 from cjsm_connect import printable
 from cjsm_connect.engineer.criteria import Criteria
 from cjsm_connect.engineer.judgement import Decision, Reason, decision, reasons
-from cjsm_connect.evidence import DSSE, LARGEST_KEY, EvidenceError, Refused, archive, dsse, keys, read_file
+from cjsm_connect.evidence import DSSE, EvidenceError, Refused, archive, dsse, keys, read_file
 from cjsm_connect.evidence.statement import Predicate, moment
 from cjsm_connect.evidence.strict_json import parse, parse_object
 from cjsm_connect.evidence.verification import RESULTS, Reader, verify_files
 from cjsm_connect.printable import escaped, shown
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 from cjsm_connect.results.catalogue import Catalogue
 
 MOST_CHANGES = 200
@@ -100,7 +100,7 @@ def public_keys(paths: Sequence[Path]) -> Keys:
 
 
 def _key_in(file: Path) -> tuple[str, bytes]:
-    data = read_file(file, LARGEST_KEY)
+    data = read_file(file, inputs.KEY)
     public = keys.public_key(data, str(file))
     certificate = keys.certificate(data)
     if certificate is not None and not keys.proves_possession(certificate):
@@ -144,7 +144,7 @@ def judged(desk: Desk, path: Path) -> Record:
 
 
 def _judged(desk: Desk, path: Path) -> Record:
-    files = archive.unpack(read_file(path, archive.MOST_BYTES))
+    files = archive.unpack(read_file(path, inputs.BUNDLE))
     keyid = _keyid(files)
     pem = _key_for(desk, keyid)
     reader = Reader.of(pem, desk.catalogue.version)

@@ -14,7 +14,6 @@ STATEMENT = "statement.json"
 DSSE = "statement.dsse.json"
 CMS = "statement.cms"
 SIGNATURE_FILES = frozenset({STATEMENT, DSSE, CMS})
-LARGEST_KEY = 2**16  # bytes; a certificate has about a thousand
 TIMESTAMP = "statement.tsr"  # may be there; the only file that neither signature covers, as it comes after them
 
 
@@ -26,13 +25,13 @@ class Refused(CjsmError):
     """A bundle, or a part of it, is not what a bundle must be. The message says what was expected and found."""
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """A file given on the command line, and one byte more than the limit at most.
+def read_file(path: Path, kind: inputs.Input) -> bytes:
+    """A file given on the command line.
 
     Raises:
         EvidenceError: it cannot be read.
     """
     try:
-        return inputs.read(path, inputs.Input("a file of evidence", limit))
+        return inputs.read(path, kind)
     except inputs.Unreadable as error:
         raise EvidenceError(str(error)) from error

@@ -15,10 +15,11 @@ from collections.abc import Collection, Container, Mapping
 from datetime import datetime
 
 from cjsm_connect.printable import shown
+from cjsm_connect.results import inputs
 
 from . import EvidenceError, Refused
 
-MOST_BYTES = 32 * 2**20  # a bundle of three hosts has about one
+MOST_BYTES = inputs.BUNDLE.most
 MOST_FILES = 256
 BLOCK = tarfile.BLOCKSIZE
 RECORD = tarfile.RECORDSIZE  # a tar file is a multiple of it

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from cjsm_connect.evidence import LARGEST_KEY, EvidenceError, archive, keys, read_file
+from cjsm_connect.evidence import EvidenceError, keys, read_file
 from cjsm_connect.evidence.verification import Reader, verify
 from cjsm_connect.reports import html, junit, oscal, pdf, summary
 from cjsm_connect.reports.of_bundle import report_of
-from cjsm_connect.results import CjsmError
+from cjsm_connect.results import CjsmError, inputs
 from cjsm_connect.results import catalogue as catalogues
 
 FILE = click.Path(path_type=Path)
@@ -47,11 +47,11 @@ def command(rooms: Any, /, bundle: Path, key: Path, nonce: str | None, **asked: 
 
 
 def _report(requirements: Path, bundle: Path, key: Path, nonce: str | None) -> html.Report:
-    pem = read_file(key, LARGEST_KEY)
+    pem = read_file(key, inputs.KEY)
     public = keys.public_key(pem, str(key))
     catalogue = catalogues.load(requirements)
     reader = Reader.of(pem, catalogue.version)
-    found = verify(read_file(bundle, archive.MOST_BYTES), public, nonce, _now(), reader)
+    found = verify(read_file(bundle, inputs.BUNDLE), public, nonce, _now(), reader)
     if not found.statement or not found.genuine:
         doubts = "; ".join(found.problems)
         raise EvidenceError(f"{bundle}: no report of what is not genuine: {doubts}. See: cjsm verify {bundle}")

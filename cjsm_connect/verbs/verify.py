@@ -12,9 +12,7 @@ from typing import Any
 import click
 
 from cjsm_connect.evidence import (
-    LARGEST_KEY,
     TIMESTAMP,
-    archive,
     commitments,
     keys,
     read_file,
@@ -24,11 +22,10 @@ from cjsm_connect.evidence.statement import Predicate, timestamp
 from cjsm_connect.evidence.verification import Reader, Verification
 from cjsm_connect.evidence.verification import verify as verify_bundle
 from cjsm_connect.printable import escaped, shown
-from cjsm_connect.results import Status
+from cjsm_connect.results import Status, inputs
 from cjsm_connect.results import catalogue as catalogues
 from cjsm_connect.verbs._terminal import tell
 
-LARGEST_OPENED = 2**20
 PROVES = "The signature proves who reported this and that it is unchanged since. It does not prove that it is true."
 
 
@@ -47,12 +44,12 @@ def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: A
     Exit code: 0 genuine, 1 something is wrong with it, 2 the bundle or the key could not be read.
     """
     nonce, opened = asked["nonce"], asked["opened"]
-    pem = read_file(key, LARGEST_KEY)
+    pem = read_file(key, inputs.KEY)
     public = keys.public_key(pem, str(key))
     ours = catalogues.load(rooms.root / "checks" / "requirements.toml").version
     reader = Reader.of(pem, ours, _authorities(asked["timestamp_ca"]))
-    found = verify_bundle(read_file(bundle, archive.MOST_BYTES), public, nonce, _now(), reader)
-    fields = commitments.read_opened(read_file(opened, LARGEST_OPENED), opened.name) if opened and found.genuine else []
+    found = verify_bundle(read_file(bundle, inputs.BUNDLE), public, nonce, _now(), reader)
+    fields = commitments.read_opened(read_file(opened, inputs.OPENED), opened.name) if opened and found.genuine else []
     found = replace(found, problems=(*found.problems, *_doubts(found, fields)))
     fingerprint = keys.fingerprint(public)
     if as_json:
@@ -66,7 +63,7 @@ def command(rooms: Any, /, bundle: Path, key: Path, *, as_json: bool, **asked: A
 
 
 def _authorities(file: Path | None) -> timestamps.Roots:
-    return timestamps.roots_of(read_file(file, LARGEST_OPENED), str(file)) if file else ()
+    return timestamps.roots_of(read_file(file, inputs.OPENED), str(file)) if file else ()
 
 
 def _doubts(found: Verification, fields: list[commitments.Field]) -> list[str]:

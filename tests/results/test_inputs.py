@@ -23,7 +23,7 @@ from cjsm_connect.organisation.references import pem_blocks
 from cjsm_connect.probes import recording
 from cjsm_connect.results import CjsmError
 from cjsm_connect.results.catalogue import load as catalogue
-from cjsm_connect.results.inputs import DEEPEST, INPUTS, Input, Unreadable, read, text, toml
+from cjsm_connect.results.inputs import DEEPEST, INPUTS, KEY, Input, Unreadable, read, text, toml
 from cjsm_connect.verbs import _evidence_key, _last, _observed, _timestamp
 from tests.evidence import samples
 from tests.made_up import ROOT
@@ -121,7 +121,7 @@ PLACES: dict[str, Callable[[Path], object]] = {
     "answers of a probe": lambda path: campaign.left([targets.parse("mail.council.example")], path),
     "an observation": recording.read,
     "earlier results": lambda path: _last.earlier(str(path), path.parent),
-    "a bundle or a key": lambda path: read_file(path, 2**16),
+    "a bundle or a key": lambda path: read_file(path, KEY),
     "a bundle of one's own": lambda path: _observed.of_bundle(path, with_key(path.parent), samples.NOW),
     "a timestamp authority": lambda path: _timestamp.Stamping.of(None, path),
     "a passphrase": lambda path: _evidence_key.passphrase(path, new=True),
