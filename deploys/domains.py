@@ -7,11 +7,14 @@ at which a table sends mail by MX. On a relay a row that is missing anyhow is an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 from cjsm_connect.desired import Desired, Health, Map
 from cjsm_connect.desired.languages import regexp_literal
 from cjsm_connect.desired.snapshot import MAPS
 from cjsm_connect.organisation import Host, Organisation, uts46
+from cjsm_connect.organisation.addresses import Address
 from cjsm_connect.organisation.routes import (
     CJSM_DOMAINS,
     NOTICE_SENDER,
@@ -66,7 +69,8 @@ def _relay_maps(organisation: Organisation, host: Host) -> Iterator[Map]:
 
 def _mail_maps(organisation: Organisation, host: Host) -> Iterator[Map]:
     yield Map("transport", tuple(_mail_transport(organisation, host)))
-    yield _disguised("disguised_domains", NO_RECIPIENT, organisation.domains.names)
+    recipients = _disguised("disguised_domains", NO_RECIPIENT, organisation.domains.names)
+    yield replace(recipients, rows=(*recipients.rows, *_hub_in_any_spelling(organisation)))
     yield _disguised("disguised_senders", NO_SENDER)
     yield Map(
         "never_by_mx",
@@ -85,10 +89,34 @@ def _mail_transport(organisation: Organisation, host: Host) -> Iterator[tuple[st
     yield from ((name, NOT_TO_THE_HUB) for name in _hub_itself(organisation))
 
 
+def _hub_in_any_spelling(organisation: Organisation) -> Iterator[tuple[str, str]]:
+    """The hub's IPv6 addresses as literals that the table of routes does not have: RFC 4291 2.2 has many for each."""
+    for address in _hubs_addresses(organisation):
+        if isinstance(address, IPv6Address):
+            yield rf"/@\[ipv6:({'|'.join(_spellings(address))})\]$/", NOT_TO_THE_HUB
+
+
+def _spellings(address: IPv6Address) -> Iterator[str]:
+    """Expressions for all texts of an address: with leading zeros, any run of zeros left out, its end as IPv4."""
+    whole = [f"{int(group, 16):x}" for group in address.exploded.split(":")]
+    for parts in (whole, [*whole[:6], str(IPv4Address(int(address) & 0xFFFFFFFF)).replace(".", r"\.")]):
+        zeros = [index for index, part in enumerate(parts) if part == "0"]
+        padded = [part if "." in part else f"0*{part}" for part in parts]
+        yield ":".join(padded)
+        for first in zeros:
+            for behind in range(first + 1, len(parts) + 1):
+                if set(range(first, behind)) <= set(zeros):
+                    yield f"{':'.join(padded[:first])}::{':'.join(padded[behind:])}"
+
+
+def _hubs_addresses(organisation: Organisation) -> tuple[Address, ...]:
+    return tuple(dict.fromkeys((*organisation.hub.addresses, *organisation.hub.sources)))
+
+
 def _hub_itself(organisation: Organisation) -> Iterator[str]:
     """The hub by its name and by its addresses, as an address literal has them (RFC 5321 4.1.3)."""
     yield str(organisation.hub.host)
-    for address in dict.fromkeys((*organisation.hub.addresses, *organisation.hub.sources)):
+    for address in _hubs_addresses(organisation):
         yield f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
 
 

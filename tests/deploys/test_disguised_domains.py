@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from ipaddress import IPv4Address, IPv6Address
 
 import idna
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from cjsm_connect.desired import Map
 from cjsm_connect.organisation import uts46
 from cjsm_connect.probes.postfix import disguised, mx_answers
+from deploys.domains import NOT_TO_THE_HUB
 from tests.deploys.mail import answered, wanted
 from tests.made_up import organisation
 
@@ -107,6 +109,46 @@ def test_plain_letters_in_the_form_of_others_are_refused(domain: str) -> None:
 @pytest.mark.parametrize("literal", ["[IPv6:::ffff:203.0.113.20]", "[ipv6:0:0:0:0:0:FFFF:cb00:7114]"])
 def test_the_hubs_address_in_another_form_is_refused(literal: str) -> None:
     assert route(literal).startswith("error:")
+
+
+HUB_V6 = IPv6Address("2001:db8::a:0:25")
+
+
+@cache
+def literals() -> list[re.Pattern[str]]:
+    where = answered(hub={"sources": [str(HUB_V6), "203.0.113.20"]})
+    [table] = [one for one in wanted(where, "mail").maps if one.name == "disguised_domains"]
+    return [re.compile(key[1:-1], re.IGNORECASE) for key, value in table.rows if value == NOT_TO_THE_HUB]
+
+
+@st.composite
+def spelled(draw: st.DrawFn) -> str:
+    """One of the many texts of an IPv6 address (RFC 4291 2.2)."""
+    groups = HUB_V6.exploded.split(":")
+    if draw(st.booleans()):
+        groups[6:] = [str(IPv4Address(int(HUB_V6) & 0xFFFFFFFF))]
+    short = [one if "." in one else one[draw(st.integers(0, 4 - len(one.lstrip("0") or "0"))) :] for one in groups]
+    runs = [
+        (a, b) for a in range(len(short)) for b in range(a + 1, len(short) + 1) if not any(map(nonzero, short[a:b]))
+    ]
+    if left := draw(st.sampled_from([None, *runs])):
+        return f"{':'.join(short[: left[0]])}::{':'.join(short[left[1] :])}"
+    return ":".join(short)
+
+
+def nonzero(group: str) -> bool:
+    return group.strip("0") != ""
+
+
+@given(spelled())
+def test_the_hubs_ipv6_address_is_refused_however_it_is_spelled(text: str) -> None:
+    assert IPv6Address(text) == HUB_V6
+    assert any(one.search(f"user@[IPv6:{text}]") for one in literals())
+
+
+@pytest.mark.parametrize("text", ["2001:db8::a:0:26", "2001:db8:0:1::a:0:25", "12001:db8::a:0:25", "2001:db8::a0:0:25"])
+def test_another_ipv6_address_is_not_taken_for_the_hubs(text: str) -> None:
+    assert not any(one.search(f"user@[IPv6:{text}]") for one in literals())
 
 
 @pytest.mark.parametrize(
