@@ -278,7 +278,8 @@ def _some(texts: Iterable[str]) -> str:
 def kept_by(found: Iterable[Closing]) -> Iterator[str]:
     """The lines for organisation.toml that would keep it, several ports of the same ends together.
 
-    The reason is left empty, so that nobody declares a flow without one: an empty text is a mistake of the file.
+    The reason is left empty, so that nobody declares a flow without one: an empty text is a mistake of the file. The
+    name is that of its content, so that what a later plan prints stands beside it.
     """
     together: dict[tuple[Any, ...], list[Closing]] = {}
     for one in found:
@@ -286,16 +287,14 @@ def kept_by(found: Iterable[Closing]) -> Iterator[str]:
             yield f"# {one.host}, {one.text.strip()}: {_otherwise(one)}"
         else:
             together.setdefault((one.host, one.direction, one.protocol, one.networks, one.sources), []).append(one)
-    for ((host, direction, protocol, networks, sources), several), number in zip(
-        together.items(), range(1, len(together) + 1), strict=True
-    ):
+    for (host, direction, protocol, networks, sources), several in together.items():
         ends = {"in": [("source", networks)], "out": [("destination", networks)]}
         rows = ends.get(direction, [("source", sources), ("destination", networks)])
         ports = sorted({one.port for one in several})
         yield "\n".join(
             [
                 "[[flows]]",
-                f'name = "{host}-{direction}-{number}"',
+                f'name = "{host}-{direction}-{digest(several)[:6]}"',
                 f'host = "{host}"',
                 f'direction = "{direction}"',
                 *(f"{name} = [{', '.join(_quoted(text) for text in texts)}]" for name, texts in rows),

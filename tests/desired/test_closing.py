@@ -176,6 +176,17 @@ def test_the_printed_lines_with_a_reason_keep_all_of_it_and_without_one_are_refu
         organisation(flows=tomllib.loads(text)["flows"])
 
 
+def test_lines_of_a_later_plan_stand_beside_those_of_an_earlier_one() -> None:
+    where = organisation()
+
+    def printed(port: int) -> str:
+        text = "\n".join(kept_by(closing(where, where.host("mail"), {**NOTHING, "listeners": [listener(port)]})))
+        return text.replace('reason = ""', 'reason = "needed"').replace('approver = ""', 'approver = "Chris"')
+
+    kept = organisation(flows=tomllib.loads(f"{printed(143)}\n{printed(993)}")["flows"])
+    assert found(kept, listeners=[listener(143), listener(993)]) == []
+
+
 needs_nft = pytest.mark.skipif(not shutil.which("nft") or os.geteuid() != 0, reason="needs nft and root")
 
 
