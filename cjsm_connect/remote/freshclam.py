@@ -80,6 +80,7 @@ def run_of(text: str) -> dict[str, Any]:
 
 def kind_of(text: str, failed: bool) -> dict[str, Any]:
     """What stood in the way, and of which address; kind "" when nothing did."""
+    told, text = text, re.sub(URL, "", text)  # a mirror's name and path say nothing of what happened
     blocked = re.search(r"error code (?:429 or 403|403|429)|cool-down", text)
     if not failed and not blocked:
         return {"kind": "" if DONE.search(text) else "unfinished", "url": "", "word": ""}
@@ -96,7 +97,7 @@ def kind_of(text: str, failed: bool) -> dict[str, Any]:
         ("failed", True, ""),
     )
     kind, word = next((name, word) for name, found, word in kinds if found)
-    return {"kind": kind, "url": address(text, kind), "word": word[:120]}
+    return {"kind": kind, "url": address(told, kind), "word": word[:120]}
 
 
 def address(text: str, kind: str) -> str:

@@ -91,6 +91,20 @@ def test_a_run_that_has_just_begun_is_under_way_and_one_that_never_ended_is_trou
     assert freshclam.updates(GOOD + BEGUN, begun + 7200)["trouble"]["kind"] == "unfinished"
 
 
+@pytest.mark.parametrize(
+    ("path", "end", "kind"),
+    [
+        ("up-to-date", "", "unfinished"),
+        ("cool-down", "main.cvd updated (version: 3)\n", ""),
+        ("broken", "ERROR: Connection failed\nMessage: Couldn't connect to server\n", "unreachable"),
+        ("error code 403", "main.cvd updated (version: 3)\n", ""),
+    ],
+)
+def test_a_mirrors_address_says_nothing_of_what_happened(path: str, end: str, kind: str) -> None:
+    run = f"Mon Nov 30 12:00:00 2026\nTrying to download http://mirror.example.org/{path.replace(' ', '-')}/main.cvd\n"
+    assert freshclam.run_of(run + end)["kind"] == kind
+
+
 def test_no_log_is_never() -> None:
     assert freshclam.updates("") == {"last": 0, "last_success": 0, "errors": [], "trouble": {}}
 
