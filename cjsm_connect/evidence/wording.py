@@ -25,6 +25,8 @@ UNITS = frozenset(
 BEFORE_A_DECIMAL = frozenset({"tls", "ssl", "tlsv1", "edition"})
 BEFORE_FIVE_DIGITS = frozenset({"port", "ports"})
 SMALL = 4  # digits of a number that may stand for itself; more of them may be an address or a telephone
+LARGE = 7  # digits of a number with a unit; longer ones are sizes, which are round
+BYTES = frozenset({"b", "byte", "bytes"})
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?"
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 LIKE_AN_ADDRESS = re.compile(r"(?<!\d)\d{1,3}([._-]\d{1,3}){3}(?!\d)")
@@ -113,6 +115,8 @@ class Wording:
         """Atom by atom, each with its neighbours: a number is judged by what it counts."""
         pieces = re.split(f"({ATOM.pattern})", text)
         atoms = ["", *map(_core, pieces[1::2]), ""]
+        if _in_pieces(atoms):
+            return None
         for place in range(1, len(pieces), 2):
             number = place // 2 + 1  # of its neighbours are those before and behind it
             told = self._atom(pieces[place], atoms[number - 1], atoms[number + 1])
@@ -145,8 +149,19 @@ def _counts(core: str, before: str, behind: str) -> bool:
     if suffix and not unit:
         return False
     if decimals:
-        return unit or before in BEFORE_A_DECIMAL
+        return unit or (before in BEFORE_A_DECIMAL and len(digits) == 1 and len(decimals) == 2)
+    if len(digits) > LARGE:  # with a unit it could still be an address as one number, or a telephone
+        return (suffix or behind) in BYTES and (int(digits) % 1000 == 0 or int(digits) % 1024 == 0)
     return unit or len(digits) <= SMALL or (len(digits) == SMALL + 1 and before in BEFORE_FIVE_DIGITS)
+
+
+def _in_pieces(atoms: list[str]) -> bool:
+    """Is an address told in pieces, with the same word between them: 10 and 20 and 30, 10.20 s 30.5 s?"""
+    for one, word, other, again, third in zip(atoms, atoms[1:], atoms[2:], atoms[3:], [*atoms[4:], ""], strict=False):
+        numbers = [NUMBER.fullmatch(atom) for atom in (one, other, third)]
+        if word == again and numbers[0] and numbers[1] and (numbers[2] or (numbers[0][2] and numbers[1][2])):
+            return True
+    return False
 
 
 def month(moment: str) -> str:
