@@ -238,7 +238,9 @@ def test_an_administrators_main_cf_brings_no_other_authority_password_or_address
         assert f"\n  -o smtpd_{name}=\n" in f"{listener}\n"
     assert "smtpd_discard_ehlo_keywords = etrn, silent-discard }" in listener
     for name in ("smtpd_milters", "smtpd_milter_maps", "content_filter"):
-        assert f"\n  -o {name}=\n" in f"{listener}\n", "a filter of the public port would see what the relay has scanned"
+        assert f"\n  -o {name}=\n" in f"{listener}\n", (
+            "a filter of the public port would see what the relay has scanned"
+        )
     for line in ("tls_append_default_CA=no", "smtp_tls_trust_anchor_file=", "smtp_sasl_auth_enable=no"):
         assert f"\n  -o {line}\n" in client
     assert "-o smtp_sasl_password_maps=" in client and "-o smtp_bind_address=\n" in client
