@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["HostError", "Program", "connected", "explained", "hinted", "run", "run_everywhere"]
 
 
-ENDS_BY_ITSELF = "What was asked of the hosts ends there by itself"
-
-
 @dataclass(frozen=True, slots=True)
 class Program:
     """A program for one host, see `remote.program`. One that changes it goes on without us once it has begun."""
@@ -50,7 +47,7 @@ def run_everywhere(
     one, else by threads.
     """
     hosts = [organisation.host(name) for name in names]
-    with ending.saying(ENDS_BY_ITSELF):
+    with ending.saying(remote.ENDS_BY_ITSELF):
         opened = ahead.taken()
         if opened is None:
             return _in_threads(organisation, hosts, program_of)

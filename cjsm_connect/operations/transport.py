@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cjsm_connect.operations.trouble import HostError
 from cjsm_connect.organisation.access import WITHOUT_SHA1, Access
+from cjsm_connect.remote import NO_CONVERSATION
 
 if TYPE_CHECKING:
     import paramiko
@@ -131,17 +132,11 @@ def _connect_problem(access: Access, error: Exception) -> str:
     if isinstance(error, EOFError | ConnectionResetError) or (
         isinstance(error, paramiko.SSHException) and ("banner" in str(error) or "No existing session" in str(error))
     ):
-        return f"{access.where}: {_NO_CONVERSATION}"
+        return f"{access.where}: {NO_CONVERSATION}"
     if isinstance(error, TimeoutError):
         question = "is the host up, and does a firewall let SSH through?"
         return f"{access.where}: no answer within {CONNECT_SECONDS} s; {question}"
     return f"{access.where}: {error}"
-
-
-_NO_CONVERSATION = (
-    f"it takes the connection, and no SSH server answers as one within {CONNECT_SECONDS} s. Is it another service's "
-    "port, or is sshd overloaded or full (MaxStartups in sshd_config(5))? Its console tells: journalctl -u ssh"
-)
 
 
 def _fingerprint(key: paramiko.PKey) -> str:

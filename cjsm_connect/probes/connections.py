@@ -24,7 +24,6 @@ from cjsm_connect.results import CjsmError
 CONNECT_SECONDS = 5
 PREFERRED_EXCHANGES = ("mlkem768x25519-sha256", "curve25519-sha256")  # ssh_config(5), KexAlgorithms
 Place = Host | Vantage
-ENDS_BY_ITSELF = "What was asked of the hosts ends there by itself"
 
 _SUDO = {"passwordless": "sudo -n -- ", "password": "sudo -S -p '' -- ", "none": ""}
 
@@ -41,8 +40,7 @@ _SSH_SAYS = (
     ),
     (
         ("banner exchange", "kex_exchange_identification", "ssh_exchange_identification"),
-        "it takes the connection, and no SSH server answers as one. Is it another service's port, or is sshd too busy "
-        "or full (MaxStartups in sshd_config(5))? Its console tells: journalctl -u ssh",
+        remote.NO_CONVERSATION,
     ),
     (
         ("timed out", "No route to host", "Connection refused", "Network is unreachable"),
@@ -150,7 +148,7 @@ def opened(organisation: Organisation) -> Iterator[Connections]:
     with tempfile.TemporaryDirectory(prefix="cjsm-", dir="/tmp") as folder:
         connections = Connections(organisation, Path(folder))
         try:
-            with ending.clearing(connections.leave), ending.saying(ENDS_BY_ITSELF):
+            with ending.clearing(connections.leave), ending.saying(remote.ENDS_BY_ITSELF):
                 yield connections
         finally:
             connections.close()

@@ -59,6 +59,12 @@ def _main(packages, sources, entry, arguments, mark, apart):
 """
 
 
+ENDS_BY_ITSELF = "What was asked of the hosts ends there by itself"
+"""Said of reading programs when this process is told to end."""
+NO_CONVERSATION = (
+    "it takes the connection, and no SSH server answers as one. Is it another service's port, or is sshd overloaded or "
+    "full (MaxStartups in sshd_config(5))? Its console tells: journalctl -u ssh"
+)
 NOISE = (
     "sudo: unable to resolve host",
     "Warning: Permanently added",
