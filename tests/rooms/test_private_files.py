@@ -38,8 +38,20 @@ IN_A_FOLDER = (
 )
 """Each name that our verbs write, and some that people do."""
 OF_THE_PROJECT = ("organisation.toml", "inventory.py", "domains.txt", "users.csv", "hub/ca.pem")
-ELSEWHERE = ("evidence-council-2026.tar", "evidence-key/key.pem", "evidence.pub", ".cjsm/last-check.json")
-"""What a verb leaves where it was typed, when it is told to."""
+ELSEWHERE = (
+    *("evidence-council-2026.tar", "evidence-key/key.pem", "evidence.pub", ".cjsm/last-check.json", "opened.json"),
+    *("r.html", "r.pdf", "s.pdf", "r.xml", "probe.json", "targets.txt", "application/users.json", "users.csv"),
+    *("evidence/evidence-council.tar", "certificates/relay.csr", "certificates/relay.pem", "known_hosts"),
+    *(
+        "organisation.toml",
+        "council/organisation.toml",
+        "council/ssh/id_ed25519",
+        "tls/relay.key",
+        "cjsm_connect/key.pem",
+    ),
+)
+"""What a verb leaves where it was typed, when it is told to, as README and docs write it; and an organisation's own files
+in another place than `inventories`."""
 
 
 def git(folder: Path, *arguments: str) -> str:
