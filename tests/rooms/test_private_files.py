@@ -50,8 +50,8 @@ ELSEWHERE = (
         "cjsm_connect/key.pem",
     ),
 )
-"""What a verb leaves where it was typed, when it is told to, as README and docs write it; and an organisation's own files
-in another place than `inventories`."""
+"""What a verb leaves where it was typed, when it is told to, as README and docs write it; and an organisation's own
+files in another place than `inventories`."""
 
 
 def git(folder: Path, *arguments: str) -> str:
