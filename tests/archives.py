@@ -112,10 +112,14 @@ NOT_WHOLE: dict[str, Callable[[], bytes]] = {
     "lzma-zip": lambda: zipped([("a", SAMPLE)], zipfile.ZIP_LZMA),
     "two-zips-in-one": lambda: zipped([("a", bytes(300_000))], zipfile.ZIP_STORED) + in_a_zip(SAMPLE),
     "zip64": lambda: with_zip64_end(in_a_zip(SAMPLE)),
+    "bzip2-streams": lambda: bz2.compress(b"harmless") + bz2.compress(in_a_zip(SAMPLE)),
+    "bzip2-behind-an-empty-stream": lambda: bz2.compress(b"") + bz2.compress(in_a_zip(SAMPLE)),
     "lzma-alone": lambda: lzma.compress(SAMPLE, lzma.FORMAT_ALONE),
     # not to be made with Python: known by how they begin, and not opened by Debian's ClamAV
     "rar": lambda: b"Rar!\x1a\x07\x01\x00" + zlib.compress(SAMPLE),
     "7z": lambda: b"7z\xbc\xaf\x27\x1c\x00\x04" + zlib.compress(SAMPLE),
+    "vhd": lambda: b"conectix" + bytes(504) + zlib.compress(SAMPLE),
+    "vdi": lambda: b"<<< Oracle VM VirtualBox Disk Image >>>\n" + bytes(24) + zlib.compress(SAMPLE),
     "zstandard": lambda: b"\x28\xb5\x2f\xfd" + zlib.compress(SAMPLE),
     "7z-in-tar-gz": lambda: gzip.compress(tarred(("a.7z", b"7z\xbc\xaf\x27\x1c\x00\x04" + zlib.compress(SAMPLE)))),
 }
