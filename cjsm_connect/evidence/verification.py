@@ -23,6 +23,7 @@ from .strict_json import parse_object
 
 RESULTS = "results.json"
 CLOCK_TOLERANCE = timedelta(minutes=5)
+LONGEST_LOOK = timedelta(days=1)  # a check takes seconds; with hosts that do not answer, minutes
 
 
 @dataclass(frozen=True)
@@ -204,11 +205,14 @@ def _time_problems(statement: Statement, now: datetime) -> Iterator[str]:
     if now < start - CLOCK_TOLERANCE:
         yield f"not valid yet: valid from {timestamp(start)}; compare the clocks"
     else:
-        yield from _look_problems(said.started, said.ended, min(now, end))
+        yield from _look_problems(
+            said.started, said.ended, start - timedelta(days=LONGEST_VALIDITY_DAYS), min(now, end)
+        )
 
 
-def _look_problems(started: str, ended: str, latest: datetime) -> Iterator[str]:
-    """Nobody can have looked at hosts later than now, or later than what follows from it may be relied on."""
+def _look_problems(started: str, ended: str, earliest: datetime, latest: datetime) -> Iterator[str]:
+    """Nobody can have looked at hosts later than now, or later than what follows from it may be relied on; and an old
+    look is not made new by signing it."""
     first, last = moment(started), moment(ended)
     if first is None or last is None:
         yield f"says that it looked from {shown(started)} to {shown(ended)}: expected two times with their zone"
@@ -216,6 +220,13 @@ def _look_problems(started: str, ended: str, latest: datetime) -> Iterator[str]:
         yield f"says that it looked from {shown(started)} to {shown(ended)}: the end is before the beginning"
     elif last > latest + CLOCK_TOLERANCE:
         yield f"says that it looked until {shown(ended)}, which is still to come, or after its validity"
+    elif first < earliest:
+        yield (
+            f"says that it looked from {shown(started)} on: expected {LONGEST_VALIDITY_DAYS} days at most before it "
+            "began to be valid"
+        )
+    elif last - first > LONGEST_LOOK:
+        yield f"says that it looked from {shown(started)} to {shown(ended)}: expected a day at most"
 
 
 def _nonce_problems(statement: Statement, nonce: str | None) -> Iterator[str]:
