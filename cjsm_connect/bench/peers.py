@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,9 +85,3 @@ def proved(lab: Lab, states: dict[str, State], peers: dict[str, list[str]]) -> N
         differing = [host for host in wanted if found[host] != wanted[host]]
         if differing:
             raise CjsmError(f"{name} left another state than ours on {', '.join(differing)}: its time says nothing")
-
-
-def shown_version(argv: list[str]) -> str:
-    """What a peer says it is."""
-    done = subprocess.run([*argv, "--version"], capture_output=True, text=True, check=False, env=dict(os.environ))
-    return (done.stdout.strip().splitlines() or ["unknown"])[0]

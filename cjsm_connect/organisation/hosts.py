@@ -26,9 +26,6 @@ from .values import (
     refusal,
 )
 
-ASSESSED_RELEASES = ("bullseye",)
-"""Past its support: such a host is looked at and told to migrate, never configured."""
-
 
 def _plain(path: Path) -> Path:
     """ssh_config(5) has no way to write these: it ends its quotes at the next one, and expands ${...}."""
