@@ -108,7 +108,7 @@ def starttls_stripped(host: Patient) -> None:
     "connection.any-member-is-the-hub",
     host="relay",
     violates="connection.only-the-hub",
-    entails={"relay.only-the-hub": CONFIGURED},
+    entails={"relay.only-the-hub": CONFIGURED, "relay.renewed-key": CONFIGURED},
 )
 def any_member_is_the_hub(host: Patient) -> None:
     """Every certificate of the operator is accepted as the hub's."""

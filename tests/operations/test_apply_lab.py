@@ -18,7 +18,7 @@ def test_a_second_apply_changes_nothing_says_so_and_is_one_ssh_command_a_host(la
     before = {host: commands(lab, host) for host in hosts}
     done = cjsm("apply")
     assert done.returncode == 0
-    assert "Nothing to do: every host is as wanted." in done.stderr
+    assert f"Nothing to do on the lab '{lab.name}': every host is as wanted." in done.stderr
     assert {host: commands(lab, host) - before[host] for host in hosts} == dict.fromkeys(hosts, 1)
 
 

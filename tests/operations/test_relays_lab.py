@@ -52,7 +52,7 @@ def test_every_check_passes_on_both_relays_apart_from_what_is_not_declared(pair:
 
 def test_a_second_apply_changes_nothing(pair: Lab) -> None:
     done = healthy.verb(pair, "apply")
-    assert "Nothing to do: every host is as wanted." in done.stderr, done.stderr
+    assert f"Nothing to do on the lab '{pair.name}': every host is as wanted." in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("away", ["relay", "relay2"])

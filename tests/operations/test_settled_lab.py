@@ -52,8 +52,9 @@ def test_what_does_not_settle_is_named_and_the_apply_is_done(lab: Lab, cjsm: Cjs
     lab.exec("mail", ["sh", "-c", f"mkdir {unit} && printf '[Service]\\nExecCondition=/bin/false\\n' > {unit}/no.conf"])
     lab.exec("mail", ["sh", "-c", f"systemctl daemon-reload && rm {FIRST_SEEN}"])
     done = cjsm("apply", "--yes", "--json")
-    (row,) = json.loads(done.stdout)["settling"]["mail"]
-    assert done.returncode == 0 and row["name"] == "the first look for pending updates"
+    rows = {row["name"]: row for row in json.loads(done.stdout)["settling"]["mail"]}  # a clock may be young, too
+    row = rows["the first look for pending updates"]
+    assert done.returncode == 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row["until"])
     assert "mail: not settled yet: the first look for pending updates" in cjsm("apply", "--yes").stderr
 
