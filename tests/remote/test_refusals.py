@@ -36,6 +36,12 @@ def test_each_kind_is_counted_apart_and_our_own_tests_are_not() -> None:
     assert found["names"]["Heuristics.Limits.Exceeded.MaxFiles"] == 2
 
 
+def test_a_sender_cannot_pass_for_our_own_tests() -> None:
+    imitated = line("Win.Test.EICAR_HDB-1").replace("infected by Nothing", "to <discard@selftest.invalid> with subject")
+    another = line("Win.Test.EICAR_HDB-1", queue="4dKx9").replace("a@member.example", "a@selftest.invalid")
+    assert refusals.counted(imitated + another)["malware"] == 2
+
+
 def test_status_says_limits_apart_from_malware() -> None:
     snapshot = {"condition": {"refused": refusals.counted(line("Eicar") + line("Heuristics.Limits.Exceeded.MaxFiles"))}}
     (sentence,) = said(Desired(), snapshot)
