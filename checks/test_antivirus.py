@@ -24,6 +24,11 @@ SCANNER = ("clamav-daemon.service", "clamav-milter.service")
 UPDATES = ("clamav-freshclam.service",)
 GIB = 1 << 30
 EXEMPTIONS = ("LocalNet", "AllowList", "Whitelist", "SkipAuthenticated")
+KINDS = (
+    *("ScanMail", "ScanArchive", "ScanPE", "ScanELF", "ScanOLE2", "ScanPDF", "ScanHTML", "ScanSWF", "ScanXMLDOCS"),
+    *("ScanHWP3", "ScanOneNote", "HeuristicAlerts", "PhishingSignatures", "Bytecode"),
+)
+"""What clamd looks into by itself, clamd.conf(5); each can be turned off."""
 PROGRAMS = {"clamd": "clamd.conf", "clamav-milter": "clamav-milter.conf"}
 HOUR = 3600
 # clamd.conf(5): a larger file is passed over by one step of the scan, whatever AlertExceedsMax says
@@ -166,14 +171,21 @@ def _place(socket: str) -> str:
     "antivirus.no-exemption",
     requirement="antivirus.no-way-around",
     role="relay",
-    title="No sender, recipient, network or user is exempt from scanning",
-    remedy="cjsm apply, which takes LocalNet, AllowList and SkipAuthenticated out of /etc/clamav/clamav-milter.conf",
+    title="No sender, recipient, network or user is exempt from scanning, and no file or kind of file",
+    remedy="cjsm apply, which takes LocalNet, AllowList and SkipAuthenticated out of /etc/clamav/clamav-milter.conf, "
+    "and turns on each Scan in clamd.conf; a file that is named lies in /var/lib/clamav: remove it, then "
+    "systemctl restart clamav-daemon",
 )
 @or_hook(scanner_hook.no_exemption)
 def test_no_exemption(seen: Seen, verdict: Verdict) -> None:
     settings = seen.fact("antivirus", "settings", "clamav-milter.conf")
     exempt = [f"{name} {' '.join(settings[name])}" for name in EXEMPTIONS if settings.get(name)]
     verdict(not exempt, expected=f"none of {', '.join(EXEMPTIONS)}", observed="; ".join(exempt) or "none")
+    scanner = seen.fact("antivirus", "settings", "clamd.conf")
+    left = [f"{name} no" for name in KINDS if scanner.get(name) == ["no"]]
+    left += [f"ExcludePath {path}" for path in scanner.get("ExcludePath", ())]
+    left += [f"/var/lib/clamav/{name}" for name in seen.fact("antivirus").get("allowing", ())]
+    verdict(not left, expected="nothing that the scanner passes over", observed="; ".join(left) or "none")
 
 
 @check(

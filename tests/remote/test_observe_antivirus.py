@@ -99,3 +99,22 @@ def test_a_scanner_that_lets_us_wait_is_neither_there_nor_away(tmp_path: Path, m
         silent.listen()
         found = antivirus.scanner(str(tmp_path / "clamd.ctl"))
     assert found["answers"] is None and "no answer from clamd" in found["why"]
+
+
+def test_files_by_which_the_scanner_passes_over_something_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "local.ign2",
+        "ours.fp",
+        "ours.sfp",
+        "ours.wdb",
+        "local.cfg",
+        "daily.cld",
+        "cjsm-unopened.yara",
+        "x.ign",
+    ):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "empty.fp").write_text("")
+    monkeypatch.setattr(antivirus.glob, "glob", lambda pattern: [str(one) for one in tmp_path.iterdir()])
+    assert antivirus.allowing() == ["local.cfg", "local.ign2", "ours.fp", "ours.sfp", "ours.wdb", "x.ign"]

@@ -22,6 +22,9 @@ POSTFIX = (
     "smtpd_milter_maps",  # other milters, or none, for some clients
 )
 SIGNATURES = re.compile(r"\.(cvd|cld|hdb|hsb|ndb|ldb|mdb|msb)$")
+# what the scanner reads beside signatures, and finds less by: ignored ones, allowed files and addresses, and parts of
+# itself that are off (https://docs.clamav.net/manual/Signatures/AllowLists.html, DynamicConfig.html)
+ALLOWING = re.compile(r"\.(ign2?|fp|sfp|wdb|cfg)$")
 ANSWER_SECONDS = 12
 SAMPLES = {
     "clean": {"content": "clean"},
@@ -40,6 +43,7 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         "settings": settings(),
         "changed": {name: changed("/etc/clamav/" + name) for name in CONFIGURATIONS},
         "databases": databases(),
+        "allowing": allowing(),
         "updates": freshclam.updates(freshclam.log()),
         "postfix": postconf.by_name(POSTFIX),  # what Postfix does with mail and milters
     }
@@ -160,6 +164,12 @@ def changed(path: str) -> float:
         return os.stat(path).st_ctime
     except OSError:
         return 0
+
+
+def allowing() -> list[str]:
+    """Files of a database of one's own by which the scanner passes over something; ClamAV's are in its archives."""
+    found = (name for name in sorted(glob.glob("/var/lib/clamav/*")) if ALLOWING.search(name))
+    return [os.path.basename(name) for name in found if os.path.getsize(name)]
 
 
 def databases() -> list[dict[str, Any]]:
