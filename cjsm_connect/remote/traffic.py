@@ -23,6 +23,7 @@ LARGEST_RULES = 400_000  # characters; the lists of a program that bans addresse
 NFT = "/usr/sbin/nft"
 DNS, NTP, SMTP, SUBMISSION = 53, 123, 25, 587
 PORTS = {"smtp": SMTP, "smtps": 465, "submissions": 465, "submission": SUBMISSION, "lmtp": 24, "http": 80, "https": 443}
+RELP = 2514  # omrelp's own
 DELIVERY = ("smtp", "relay")  # Debian's transports that go by MX without a next hop
 NOWHERE = ("error", "retry", "discard")
 # settings, and tables, whose values name a machine; those that name a transport and its next hop
@@ -33,6 +34,7 @@ TRANSPORTS = ("default_transport", "relay_transport", "local_transport", "virtua
 TRANSPORT_TABLES = ("transport_maps", "sender_dependent_default_transport_maps")
 ASKED = r"\binet:(?:\[([^]]+)\]|([\w.-]+)):(\w+)"
 MACHINE = r"(?:\[(?:IPv6:)?([^]]+)\]|([\w-]+(?:\.[\w-]+)+))(?::(\w+))?"
+ANY_NAME = MACHINE.replace(")+))", ")*))")  # of one label too, where nothing but a machine can stand
 NO_SERVICE = (1, 58, 255)  # ICMP and ICMPv6, which the rules have lines for, and sockets that only send
 
 
@@ -225,10 +227,17 @@ def locator(url: str, why: str) -> Iterator[dict[str, Any]]:
 
 
 def collectors() -> Iterator[dict[str, Any]]:
-    """Where rsyslog forwards to: `*.* @@host:port` (rsyslog.conf(5)), or omfwd with a target."""
+    """Where rsyslog forwards to: `*.* @@host:port`, `:omrelp:host:port` (rsyslog.conf(5)), actions with a target."""
     told = "\n".join(lines("/etc/rsyslog.conf", "/etc/rsyslog.d/*.conf"))
     for tcp, host, port in re.findall(r"^\S+\s+(@@?)(?:\([^)]*\))?(\[[^]]+\]|[\w.-]+)(?::(\d+))?", told, re.MULTILINE):
         yield end(host, int(port or 514), "logs go there (rsyslog)", "tcp" if tcp == "@@" else "udp")
+    for host, port in re.findall(r"^\S+\s+:omrelp:(\[[^]]+\]|[\w.-]+)(?::(\d+))?", told, re.MULTILINE):
+        yield end(host, int(port or RELP), "logs go there (rsyslog)")
+    for action in re.findall(r"action\((?:[^()]|\n)*?omrelp(?:[^()]|\n)*?\)", told):
+        given = dict(re.findall(r'(\w+)\s*=\s*"([^"]*)"', action.lower()))
+        if given.get("target"):
+            port = given.get("port", "")
+            yield end(given["target"], int(port) if port.isdigit() else RELP, "logs go there (rsyslog)")
     for action in re.findall(r"action\((?:[^()]|\n)*?omfwd(?:[^()]|\n)*?\)", told):
         given = dict(re.findall(r'(\w+)\s*=\s*"([^"]*)"', action.lower()))
         if given.get("target"):
@@ -276,7 +285,7 @@ def rows(value: str) -> Iterator[str]:
 def machines(value: str, why: str) -> Iterator[dict[str, Any]]:
     """`[host]:port`, `host:port` or `domain`, several with a comma (postconf(5), relayhost)."""
     for part in re.split(r"[,\s]+", value):
-        at = re.fullmatch(MACHINE, part)
+        at = re.fullmatch(ANY_NAME, part)
         if at:
             yield from told(at.group(1) or at.group(2), at.group(3) or "smtp", "mail is sent there (Postfix, %s)" % why)
 
@@ -286,7 +295,8 @@ def next_hops(value: str, why: str) -> Iterator[dict[str, Any]]:
     transport, colon, target = value.strip().partition(":")
     if colon and transport not in NOWHERE:
         for part in re.split(r"[,\s]+", target):
-            at = re.fullmatch(MACHINE, part[5:] if part.startswith("inet:") else part)
+            form = ANY_NAME if transport.startswith(DELIVERY) else MACHINE
+            at = re.fullmatch(form, part[5:] if part.startswith("inet:") else part)
             if at:
                 port = at.group(3) or ("lmtp" if transport == "lmtp" else "smtp")
                 yield from told(at.group(1) or at.group(2), port, "mail is sent there (Postfix, %s)" % why)

@@ -208,3 +208,31 @@ def test_name_servers_beyond_this_host_are_named(kernel: dict[str, str], monkeyp
         "# nameserver 192.0.2.9\nnameserver 127.0.0.53\nnameserver fe80::1%eth0\nnameserver 192.0.2.53\n"
     )
     assert [one["host"] for one in traffic.name_servers()] == ["fe80::1", "192.0.2.53"]
+
+
+@pytest.mark.parametrize(
+    "value", ["smarthost", "[smarthost]", "smarthost:25", "smtp:smarthost", "relay:[smarthost]:25"]
+)
+def test_a_smarthost_of_one_label_is_named(value: str) -> None:
+    found = traffic.next_hops(value, "x") if value.startswith(("smtp:", "relay:")) else traffic.machines(value, "x")
+    assert [(one["host"], one["port"]) for one in found] == [("smarthost", 25)]
+
+
+@pytest.mark.parametrize("value", ["procmail:user", "local:mailbox", "error:later"])
+def test_an_argument_of_another_transport_is_no_machine(value: str) -> None:
+    assert not list(traffic.next_hops(value, "x"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "*.* :omrelp:logs.example.org:2514",
+        "*.* :omrelp:logs.example.org",
+        'action(type="omrelp" target="logs.example.org")',
+    ],
+)
+def test_a_collector_by_relp_is_named(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr(traffic, "lines", lambda *patterns: iter([line]))
+    assert [(one["host"], one["port"], one["protocol"]) for one in traffic.collectors()] == [
+        ("logs.example.org", 2514, "tcp")
+    ]
