@@ -110,7 +110,8 @@ def _unusual(where: str, values: Mapping[str, str], main: Mapping[str, str], hos
 
 
 def _words(value: str) -> list[str]:
-    return value.replace(",", " ").split()
+    """Its parts; proxymap(8) opens the same table for several processes."""
+    return [word.removeprefix("proxy:") for word in value.replace(",", " ").split()]
 
 
 def allowed(organisation: Organisation, host: Host) -> dict[str, str]:

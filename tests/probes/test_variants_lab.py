@@ -168,10 +168,9 @@ def another_organisation(lab: Lab, *changes: tuple[str, str]) -> Iterator[None]:
 
 
 TWO_NETWORKS = ('administered_from = ["192.0.2.100"]', 'administered_from = ["192.0.2.100", "203.0.113.128/25"]')
+STEERED = ("fail relay.no-action-in-tables on ", "fail relay.programs-as-named on ")
+OWN_SCANNER = ('encrypted_from_hub = "refuse"', 'scanner = "hook"\nencrypted_from_hub = "refuse"')
 OWN_PROGRAMS = """\
-[antivirus]
-scanner = "hook"
-
 [antivirus.hook]
 milter = "unix:/run/own-scanner.sock"
 units = ["clamav-daemon.service", "clamav-freshclam.service", "own-scanner.service"]
@@ -262,12 +261,14 @@ def test_mail_servers_may_be_slow_and_busy_once_administrators_come_from_two_net
 ) -> None:
     own_scanner(lab)
     own_patching(lab)
-    with another_organisation(lab, TWO_NETWORKS, ("[policy] ", OWN_PROGRAMS)):
+    with another_organisation(lab, TWO_NETWORKS, OWN_SCANNER, ("[policy] ", OWN_PROGRAMS)):
         assert cjsm("apply", "--yes").returncode == 0
         slow_and_busy(lab)
         for host in MANAGED:
             assert "203.0.113.128/25" in shell(lab, host, "nft list ruleset")
-        assert accusations(cjsm) == []
+        # a policy service that is not ours could also discard mail: it is named, and nobody else is
+        accused = accusations(cjsm)
+        assert accused and all(one.startswith(STEERED) and "busy-once" in one for one in accused), accused
         assert cjsm("plan", "--only", "antivirus", "--only", "patching").returncode == 0
         said = json.loads(cjsm("hook", "test", "--json").stdout)["hooks"]
         met = [(one["host"], all(finding["ok"] for finding in one["findings"])) for one in said]
